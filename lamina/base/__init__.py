@@ -1,0 +1,1 @@
+"""What every other folder stands on: errors, dtypes, dimensions, configuration, nested structures."""

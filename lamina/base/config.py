@@ -1,0 +1,93 @@
+"""Settings of the whole process, each with a default, an environment variable, and one place to read it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lamina.base import dtypes
+from lamina.base.errors import ArgumentError
+
+
+class Config:
+    """Settings that hold for the whole process; the one instance is `config`.
+
+    Attributes:
+        floatx: default dtype of floats; `float32`.
+        epsilon: the small number that guards divisions and logarithms; `1e-7`.
+        image_data_format: `channels_last` (default) or `channels_first`.
+        threads: worker threads of a native program; `LAMINA_THREADS`, default the cores this process may use.
+        cache_dir: folder of compiled programs; `LAMINA_CACHE_DIR`, default the user's cache folder.
+        cache: whether compiled programs are kept on disk; `LAMINA_CACHE=0` switches it off.
+        memory_planner: whether buffers share memory; `LAMINA_PLANNER=0` gives every buffer its own.
+        poison: fill freed and fresh memory with NaN, to find reads of it; `LAMINA_POISON=1`.
+        interpret: run everything in the NumPy interpreter; `LAMINA_INTERPRET=1`.
+    """
+
+    def __init__(self) -> None:
+        self.floatx = "float32"
+        self.epsilon = 1e-7
+        self.image_data_format = "channels_last"
+        self.threads = _threads()
+        self.cache_dir = _cache_dir()
+        self.cache = os.environ.get("LAMINA_CACHE", "1") != "0"
+        self.memory_planner = os.environ.get("LAMINA_PLANNER", "1") != "0"
+        self.poison = os.environ.get("LAMINA_POISON", "0") == "1"
+        self.interpret = os.environ.get("LAMINA_INTERPRET", "0") == "1"
+
+
+def _threads() -> int:
+    text = os.environ.get("LAMINA_THREADS", "")
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentError(f"LAMINA_THREADS must be a whole number of at least 1. Received: {text!r}.")
+    return int(text)
+
+
+def _cache_dir() -> Path:
+    if os.environ.get("LAMINA_CACHE_DIR"):
+        return Path(os.environ["LAMINA_CACHE_DIR"])
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "lamina"
+
+
+config = Config()
+
+
+def floatx() -> str:
+    """The default float dtype, `"float32"` unless changed."""
+    return config.floatx
+
+
+def set_floatx(dtype: str) -> None:
+    """Sets the default float dtype: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`."""
+    name = dtypes.canonical(dtype)
+    if not dtypes.is_float(name):
+        raise ArgumentError(f"floatx must be a float dtype, one of {dtypes.FLOATS}. Received: {dtype!r}.")
+    config.floatx = name
+
+
+def epsilon() -> float:
+    """The small number that guards divisions and logarithms, `1e-7` unless changed."""
+    return config.epsilon
+
+
+def set_epsilon(value: float) -> None:
+    config.epsilon = float(value)
+
+
+def image_data_format() -> str:
+    return config.image_data_format
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Sets the default layout of images: `"channels_last"` or `"channels_first"`."""
+    if data_format not in ("channels_last", "channels_first"):
+        raise ArgumentError(
+            f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}."
+        )
+    config.image_data_format = data_format

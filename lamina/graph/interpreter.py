@@ -1,0 +1,103 @@
+"""The reference executor: walks a graph and runs the NumPy meaning of every node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.base import dtypes
+from lamina.base.dims import Dim, Shape, divide, evaluate
+from lamina.base.errors import ShapeError
+from lamina.graph.graph import Graph, topological
+from lamina.graph.node import Node
+
+Watcher = Callable[[Node, np.ndarray], None]
+
+
+def bind_symbols(shapes: Iterable[tuple[Shape, tuple[int, ...]]]) -> dict[str, int]:
+    """The values of symbols that make declared shapes equal to actual ones.
+
+    Raises:
+        ShapeError: if they cannot be equal.
+    """
+    symbols: dict[str, int] = {}
+    for declared, actual in shapes:
+        if len(declared) != len(actual):
+            raise ShapeError(f"Expected an array of shape {declared}, of rank {len(declared)}. Received: {actual}.")
+        for expected, found in zip(declared, actual):
+            if not isinstance(expected, Dim):
+                if expected != found:
+                    raise ShapeError(f"Expected an array of shape {declared}. Received: {actual}.")
+                continue
+            if len(expected.terms) == 1 and expected.terms[0][0] not in symbols:
+                symbol, factor = expected.terms[0]
+                value = divide(found - expected.constant, factor)
+                if isinstance(value, int) and value >= 0:
+                    symbols[symbol] = value
+            known = all(symbol in symbols for symbol, _ in expected.terms)
+            if known and evaluate(expected, symbols) != found:
+                raise ShapeError(
+                    f"Expected an array of shape {declared} where {symbols}. Received: {actual}. "
+                    "Dimensions that share a symbol must be equal."
+                )
+    return symbols
+
+
+def concrete_attrs(attrs: Mapping[str, Any], symbols: Mapping[str, int]) -> dict[str, Any]:
+    """Attributes with every symbolic dimension replaced by its number."""
+
+    def concrete(value: Any) -> Any:
+        if isinstance(value, Dim):
+            return evaluate(value, symbols)
+        if isinstance(value, tuple):
+            return tuple(concrete(v) for v in value)
+        return value
+
+    return {name: concrete(value) for name, value in attrs.items()}
+
+
+def run_node(node: Node, operands: Sequence[np.ndarray], symbols: Mapping[str, int]) -> np.ndarray:
+    """The value of one node, as an array of exactly its dtype."""
+    with np.errstate(all="ignore"):
+        value = node.primitive.numpy(*operands, **concrete_attrs(node.attrs, symbols))
+    return np.asarray(value, dtype=dtypes.to_numpy(node.dtype))
+
+
+def evaluate_nodes(
+    outputs: Sequence[Node],
+    known: Mapping[Node, np.ndarray],
+    symbols: Mapping[str, int],
+    watcher: Watcher | None = None,
+) -> list[np.ndarray]:
+    """The values of `outputs`, given the values of some nodes.
+
+    Args:
+        known: values that need no computing; at least every input that is needed.
+        symbols: the numbers of symbolic dimensions.
+        watcher: called with every node and its value as soon as it is computed.
+    """
+    values: dict[Node, np.ndarray] = dict(known)
+    for node in topological(outputs, known):
+        values[node] = run_node(node, [values[n] for n in node.inputs], symbols)
+        if watcher is not None:
+            watcher(node, values[node])
+    return [values[n] for n in outputs]
+
+
+def interpret(graph: Graph, arrays: Sequence[np.ndarray], watcher: Watcher | None = None) -> list[np.ndarray]:
+    """Runs a graph on arrays in the order of its inputs; state arrays are replaced in place.
+
+    Returns:
+        The outputs, which share no memory with the state.
+    """
+    symbols = bind_symbols((n.shape, a.shape) for n, a in zip(graph.inputs, arrays))
+    known = dict(zip(graph.inputs, arrays))
+    results = evaluate_nodes(graph.roots, known, symbols, watcher)
+    count = len(graph.outputs)
+    outputs = [np.array(r, copy=True) for r in results[:count]]
+    fresh = [np.array(r, copy=True) for r in results[count:]]
+    for (state, _), value in zip(graph.updates, fresh):
+        known[state][...] = value
+    return outputs
