@@ -1,0 +1,149 @@
+"""Chooses tile shape, block sizes and packing of a matrix product from its sizes and the target's caches.
+
+The loops that these numbers are for, outermost first:
+
+    for columns in steps of nc:                  the block of B, kc x nc, lies in the level-3 cache
+        for k in steps of kc:                    every pass after the first accumulates into C
+            pack the block of B                  (where `pack_b` says so)
+            for rows in steps of mc:             the block of A, mc x kc, lies in the level-2 cache
+                pack the block of A              (where `pack_a` says so)
+                for tile rows in the block:      one tile of A, rows x kc, lies in the level-1 cache
+                    for tile columns:            B streams past it
+                        microkernel
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lamina.base import dtypes
+from lamina.codegen.target import Target
+
+_MOST_VECTORS = 8
+_MOST_ROWS = 16
+_LONGEST_K = 512
+_WORTH_PACKING = 6
+"""Packing pays once every packed element is read by at least so many tiles."""
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """The shape of the loops around a microkernel.
+
+    Attributes:
+        rows, vectors: shape of the tile, the width in vectors.
+        kc, mc, nc: block sizes along k, m and n.
+        pack_a: `"none"`: A is read in place. `"rows"`: the rows of a block are copied one after the other, read
+            with mode `strided`. `"panels"`: panels of `rows` columns by `pack_rows`, read with mode `adjacent`.
+        pack_b: `"none"`: in place. `"edge"`: in place but for the last, partial panel. `"panels"`: by `pack_rows`.
+            `"transposed"`: by `pack_transposed`.
+    """
+
+    rows: int
+    vectors: int
+    kc: int
+    mc: int
+    nc: int
+    pack_a: str
+    pack_b: str
+
+
+def blocking(
+    target: Target,
+    dtype: str,
+    m: int | None,
+    n: int | None,
+    k: int | None,
+    *,
+    a_transposed: bool = False,
+    b_transposed: bool = False,
+) -> Blocking:
+    """Returns the blocking for `C[m, n] = A[m, k] @ B[k, n]`; a size that is not known yet is None.
+
+    Args:
+        target: the machine.
+        dtype: of the arithmetic.
+        m, n, k: the sizes.
+        a_transposed: whether A's unit stride is along m rather than k.
+        b_transposed: whether B's unit stride is along k rather than n.
+    """
+    size, lanes = dtypes.size(dtype), target.lanes(dtype)
+    rows, vectors = tile_shape(target, dtype, m, n)
+    level1, level2, level3 = target.caches
+    whole_k = k if k is not None else 4 * _LONGEST_K
+    pack_a = _pack_a(target, size, rows, vectors * lanes, (m, n, k), a_transposed)
+    pack_b = _pack_b(target, size, rows, lanes, (m, n, k), b_transposed)
+    longest = max(64, min(_LONGEST_K, level1 * 3 // 4 // (rows * size)))
+    if pack_a == "none" and pack_b in ("none", "edge"):
+        longest *= 2  # nothing is copied, and C is written only once
+    kc = _even_part(whole_k, longest)
+    mc = max(rows, level2 // 2 // (kc * size) // rows * rows)
+    width = vectors * lanes
+    nc = max(width, level3 // 8 // (kc * size) // width * width)
+    return Blocking(rows, vectors, kc, mc, nc, pack_a, pack_b)
+
+
+def tile_shape(target: Target, dtype: str, m: int | None, n: int | None) -> tuple[int, int]:
+    """Rows and vectors of the tile: as many accumulators as there are registers, as square as the matrix lets it.
+
+    Where m is known, a height that divides it is preferred, so that one microkernel does.
+    """
+    rows, vectors = _full_tile(target)
+    budget = target.registers - (1 if target.has_fma else 3)
+    needed = vectors if n is None else -(-n // target.lanes(dtype))
+    if needed < vectors:
+        vectors = needed
+        rows = min(_MOST_ROWS, budget // vectors - 1)
+    if m is not None and m < rows:
+        return m, max(1, min(_MOST_VECTORS, needed if n is not None else _MOST_VECTORS, budget // (m + 1)))
+    return (_height(m, rows) if m is not None else rows), vectors
+
+
+def row_tiles(m: int, rows: int) -> list[tuple[int, int]]:
+    """Cuts m rows into tiles of at most `rows`, as even as can be: `[(tiles, height), ...]`, the higher ones first."""
+    tiles = -(-m // rows)
+    height, extra = divmod(m, tiles)
+    return [(count, rows) for count, rows in ((extra, height + 1), (tiles - extra, height)) if count and rows]
+
+
+def _full_tile(target: Target) -> tuple[int, int]:
+    if target.registers >= 32:
+        return (12, 2) if target.vector_bytes >= 32 else (8, 3)
+    return (6, 2) if target.has_fma else (4, 2)
+
+
+def _height(m: int, rows: int) -> int:
+    for height in range(rows, (2 * rows + 2) // 3 - 1, -1):
+        if m % height == 0:
+            return height
+    return row_tiles(m, rows)[0][1] if m < 4 * rows else rows
+
+
+def _even_part(whole: int, longest: int) -> int:
+    parts = max(1, -(-whole // longest))
+    return max(1, -(-whole // parts))
+
+
+def _pack_a(
+    target: Target, size: int, rows: int, width: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
+) -> str:
+    m, n, k = sizes
+    small = m is not None and k is not None and m * k * size < target.caches[1]
+    if small or (n is not None and n < _WORTH_PACKING * width):
+        return "none"
+    if m is None or k is None:
+        return "none"
+    return "panels" if transposed else "rows"
+
+
+def _pack_b(
+    target: Target, size: int, rows: int, lanes: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
+) -> str:
+    m, n, k = sizes
+    if transposed:
+        return "transposed"
+    direct = "none" if target.has_masks or (n is not None and n % lanes == 0) else "edge"
+    small = n is not None and k is not None and n * k * size <= target.caches[1] // 4
+    if small or (m if m is not None else 1) < _WORTH_PACKING * rows:
+        return direct
+    return "panels"

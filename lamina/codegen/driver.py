@@ -1,0 +1,278 @@
+"""The native program around the kernels: stages, the loop over steps and epochs, and barriers.
+
+All threads run `lamina_run(context, thread, threads)` together. The context is an array of eight-byte slots
+(`Slot`); buffers are found through a table of pointers, so that one compiled program serves any sizes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lamina.codegen.emitter import KernelEmitter
+from lamina.codegen.microkernel import Routine
+from lamina.codegen.target import Target
+from lamina.graph.loop import BATCH
+from lamina.schedule.expr import Buffer
+from lamina.schedule.loops import format_kernel
+from lamina.schedule.schedule import Schedule
+
+ENTRY = "lamina_run"
+
+
+class Slot(IntEnum):
+    """Places in the context."""
+
+    REPORT = 0  # becomes 1 when an index was out of range
+    SYMBOLS = 1  # pointer to the numbers of the symbols
+    TABLE = 2  # pointer to the pointers of the buffers
+    SCRATCH = 3  # pointer to the threads' scratch memory
+    SCRATCH_BYTES = 4  # of one thread
+    BARRIER = 5  # pointer to the barrier's two words
+    STRIDES = 6  # pointer to bytes of a row (of an epoch's row) of every buffer, 0 where it is seen whole
+    YIELD = 7  # pointer to a function that lets other threads run
+    EPOCH = 8
+    EPOCHS = 9
+    STEP = 10
+    STEPS = 11
+    ROWS = 12
+    BATCH_SIZE = 13
+    MAX_STEPS = 14
+    COUNT = 15
+
+
+@dataclass
+class Stage:
+    """A schedule in a program. `streams`: buffers of which a step (an epoch) sees its own rows."""
+
+    name: str
+    schedule: Schedule
+    streams: frozenset[Buffer] = frozenset()
+
+
+@dataclass
+class ProgramText:
+    """LLVM text of a program, its buffers in the order of the table, and the symbols in theirs."""
+
+    text: str
+    buffers: list[Buffer]
+    symbols: list[str]
+    routines: int
+
+
+class ProgramWriter:
+    """Writes the program of one graph (a single stage named `main`) or of a loop (`prologue`, `body`, `epilogue`)."""
+
+    def __init__(self, stages: Sequence[Stage], symbols: Sequence[str], target: Target, routines: dict[str, Routine]):
+        self.stages = {s.name: s for s in stages}
+        self.symbols = list(symbols)
+        self.target = target
+        self.routines = routines
+        found = dict.fromkeys(b for s in stages for b in s.schedule.buffers())
+        self.table = {b: k for k, b in enumerate(found)}
+        self.functions: dict[str, str] = {}
+        self._count = 0
+
+    def write(self) -> ProgramText:
+        stages = [self._stage(s) for s in self.stages.values()]
+        entry = self._loop() if "body" in self.stages else self._single()
+        bodies = list(self.functions.values())
+        routines = [r.text for r in self.routines.values()]
+        head = f'target triple = "{self.target.triple}"'
+        text = "\n\n".join([head, _BARRIER, *routines, *bodies, *stages, entry]) + "\n"
+        return ProgramText(text, list(self.table), self.symbols, len(routines))
+
+    def _temporary(self) -> str:
+        self._count += 1
+        return f"%r{self._count}"
+
+    def _kernel_function(self, kernel) -> str:  # noqa: ANN001
+        """The function of a kernel; equal kernels share one."""
+        text = format_kernel(kernel).split("\n", 1)[1]
+        name = "kernel_" + hashlib.sha256(text.encode()).hexdigest()[:12]
+        if name not in self.functions:
+            emitter = KernelEmitter(kernel, name, self.symbols, self.target)
+            self.functions[name] = emitter.emit()
+        return name
+
+    def _stage(self, stage: Stage) -> str:
+        """A function that runs the kernels of a stage, with barriers between phases."""
+        lines: list[str] = []
+        pointers: dict[Buffer, str] = {}
+        phase = 0
+        plan = stage.schedule
+        for kernel, wanted in zip(plan.kernels, plan.phases):
+            if wanted != phase:
+                lines.append("  call void @lamina_barrier(ptr %barrier, i64 %threads, ptr %yield)")
+                phase = wanted
+            name = self._kernel_function(kernel)
+            buffers = [self._pointer(plan.resolved(b), stage, pointers, lines) for b in kernel.buffers()]
+            arguments = [f"ptr {p}" for p in buffers]
+            arguments += ["ptr %symbols", "ptr %scratch", "ptr %report", "i64 %thread", "i64 %threads"]
+            lines.append(f"  call void @{name}({', '.join(arguments)})")
+        head = (
+            f"define internal void @stage_{stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
+            "ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads) noinline {"
+        )
+        return "\n".join([head, *lines, "  ret void", "}"])
+
+    def _pointer(self, buffer: Buffer, stage: Stage, known: dict[Buffer, str], lines: list[str]) -> str:
+        if buffer in known:
+            return known[buffer]
+        number = self.table[buffer]
+        slot, pointer = self._temporary(), self._temporary()
+        lines.append(f"  {slot} = getelementptr ptr, ptr %table, i64 {number}")
+        lines.append(f"  {pointer} = load ptr, ptr {slot}")
+        if buffer in stage.streams:
+            place, stride, bytes_, moved = (self._temporary() for _ in range(4))
+            lines.append(f"  {place} = getelementptr i64, ptr %strides, i64 {number}")
+            lines.append(f"  {stride} = load i64, ptr {place}")
+            lines.append(f"  {bytes_} = mul i64 {stride}, %row")
+            lines.append(f"  {moved} = getelementptr i8, ptr {pointer}, i64 {bytes_}")
+            pointer = moved
+        known[buffer] = pointer
+        return pointer
+
+    def _prelude(self) -> list[str]:
+        """Reads the context; every thread has symbols of its own, since the size of the batch changes on the way."""
+        count = max(len(self.symbols), 1)
+        lines = [f"  %symbols = alloca [{count} x i64]"]
+        for slot in (Slot.SYMBOLS, Slot.TABLE, Slot.SCRATCH, Slot.BARRIER, Slot.STRIDES, Slot.YIELD):
+            lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "ptr")
+        lines += self._read_slot(Slot.SCRATCH_BYTES, "%scratch_bytes", "i64")
+        for k in range(len(self.symbols)):
+            lines += [
+                f"  %from{k} = getelementptr i64, ptr %symbols_given, i64 {k}",
+                f"  %value{k} = load i64, ptr %from{k}",
+                f"  %to{k} = getelementptr i64, ptr %symbols, i64 {k}",
+                f"  store i64 %value{k}, ptr %to{k}",
+            ]
+        return [
+            *lines,
+            "  %scratch_place = mul i64 %scratch_bytes, %thread",
+            "  %scratch = getelementptr i8, ptr %scratch_given, i64 %scratch_place",
+        ]
+
+    def _read_slot(self, slot: Slot, name: str, type_: str) -> list[str]:
+        place = self._temporary()
+        return [f"  {place} = getelementptr i64, ptr %context, i64 {int(slot)}", f"  {name} = load {type_}, ptr {place}"]
+
+    def _call(self, name: str, row: str) -> list[str]:
+        if name not in self.stages:
+            return []
+        return [
+            f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr %context, "
+            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads)"
+        ]
+
+    def _single(self) -> str:
+        body = [*self._prelude(), *self._call("main", "0"), "  ret void"]
+        return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", *body, "}"])
+
+    def _loop(self) -> str:
+        barrier = "  call void @lamina_barrier(ptr %barrier_given, i64 %threads, ptr %yield_given)"
+        lines = self._prelude()
+        for slot in (Slot.EPOCH, Slot.EPOCHS, Slot.STEP, Slot.STEPS, Slot.ROWS, Slot.BATCH_SIZE, Slot.MAX_STEPS):
+            lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "i64")
+        batch = self.symbols.index(BATCH) if BATCH in self.symbols else None
+        set_batch = []
+        if batch is not None:
+            set_batch = [
+                f"  %batch_place = getelementptr i64, ptr %symbols, i64 {batch}",
+                "  store i64 %batch, ptr %batch_place",
+            ]
+        lines += [
+            "  br label %head",
+            "head:",
+            "  %epoch = phi i64 [%epoch_given, %entry], [%next_epoch, %again]",
+            "  %step = phi i64 [%step_given, %entry], [%next_step, %again]",
+            "  %left = phi i64 [%max_steps_given, %entry], [%fewer, %again]",
+            "  %unfinished = icmp slt i64 %epoch, %epochs_given",
+            "  %allowed = icmp sgt i64 %left, 0",
+            "  %go = and i1 %unfinished, %allowed",
+            "  br i1 %go, label %begin, label %exit",
+            "begin:",
+            "  %first = icmp eq i64 %step, 0",
+            "  br i1 %first, label %prologue, label %check",
+            "prologue:",
+            *self._call("prologue", "0"),
+            *([barrier] if "prologue" in self.stages else []),
+            "  br label %check",
+            "check:",
+            "  %any = icmp slt i64 %step, %steps_given",
+            "  br i1 %any, label %body, label %after",
+            "body:",
+            "  %start = mul i64 %step, %batch_size_given",
+            "  %rest = sub i64 %rows_given, %start",
+            "  %short = icmp slt i64 %rest, %batch_size_given",
+            "  %batch = select i1 %short, i64 %rest, i64 %batch_size_given",
+            *set_batch,
+            *self._call("body", "%start"),
+            barrier,
+            "  br label %after",
+            "after:",
+            "  %following = add i64 %step, 1",
+            "  %last = icmp sge i64 %following, %steps_given",
+            "  br i1 %last, label %epilogue, label %again",
+            "epilogue:",
+            *self._call("epilogue", "%epoch"),
+            *([barrier] if "epilogue" in self.stages else []),
+            "  %epoch_after = add i64 %epoch, 1",
+            "  br label %again",
+            "again:",
+            "  %next_epoch = phi i64 [%epoch, %after], [%epoch_after, %epilogue]",
+            "  %next_step = phi i64 [%following, %after], [0, %epilogue]",
+            "  %fewer = sub i64 %left, 1",
+            "  br label %head",
+            "exit:",
+            "  %main = icmp eq i64 %thread, 0",
+            "  br i1 %main, label %leave, label %done",
+            "leave:",
+            f"  %epoch_out = getelementptr i64, ptr %context, i64 {int(Slot.EPOCH)}",
+            "  store i64 %epoch, ptr %epoch_out",
+            f"  %step_out = getelementptr i64, ptr %context, i64 {int(Slot.STEP)}",
+            "  store i64 %step, ptr %step_out",
+            "  br label %done",
+            "done:",
+            "  ret void",
+        ]
+        return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", "entry:", *lines, "}"])
+
+
+# Threads count themselves in; the last one opens the gate for all by changing the generation.
+_BARRIER = """define internal void @lamina_barrier(ptr %state, i64 %threads, ptr %yield) noinline {
+entry:
+  %alone = icmp eq i64 %threads, 1
+  br i1 %alone, label %done, label %arrive
+arrive:
+  %gate = getelementptr i8, ptr %state, i64 64
+  %generation = load atomic i64, ptr %gate acquire, align 8
+  %before = atomicrmw add ptr %state, i64 1 acq_rel
+  %others = sub i64 %threads, 1
+  %last = icmp eq i64 %before, %others
+  br i1 %last, label %open, label %wait
+open:
+  store atomic i64 0, ptr %state monotonic, align 8
+  %next = add i64 %generation, 1
+  store atomic i64 %next, ptr %gate release, align 8
+  br label %done
+wait:
+  %spins = phi i64 [0, %arrive], [%more, %again]
+  %now = load atomic i64, ptr %gate acquire, align 8
+  %opened = icmp ne i64 %now, %generation
+  br i1 %opened, label %done, label %pause
+pause:
+  %more = add i64 %spins, 1
+  %low = and i64 %more, 4095
+  %long = icmp eq i64 %low, 0
+  br i1 %long, label %give, label %again
+give:
+  call void %yield()
+  br label %again
+again:
+  br label %wait
+done:
+  ret void
+}"""

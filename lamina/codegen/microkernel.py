@@ -1,0 +1,212 @@
+"""Matrix-multiply microkernels as LLVM text: one tile of C, held in registers, over all of k.
+
+A microkernel computes `C[rows, columns] (+)= A[rows, K] @ B[K, columns]`, where `columns` is a whole number of
+vectors. The elements of A are broadcast, the rows of B are loaded as vectors, every element of the tile stays in
+a register until the end: the outer-product formulation of Goto and van de Geijn (2008), in the shape of BLIS
+(Van Zee and van de Geijn 2015). The loops around it, and what is packed, are the scheduler's: see `blocking`.
+"""
+
+from __future__ import annotations
+
+from lamina.base.errors import CompileError
+from lamina.codegen.kernel_text import KernelText, Routine
+from lamina.codegen.target import CACHE_LINE, Target
+
+A_MODES = ("adjacent", "strided", "pointers")
+
+
+def micro_kernel(
+    target: Target,
+    dtype: str,
+    rows: int,
+    vectors: int,
+    a_mode: str = "strided",
+    masked: bool = False,
+    *,
+    unroll: int = 1,
+    prefetch_c: bool = True,
+    linkage: str = "internal",
+) -> Routine:
+    """Returns the microkernel of one tile shape.
+
+    Its signature, with all strides in elements and `columns` only where `masked`:
+
+        void name(ptr A, i64 a_row_stride, i64 a_k_stride, ptr B, i64 b_k_stride, i64 K,
+                  ptr C, i64 c_row_stride, i1 accumulate [, i64 columns])
+
+    Args:
+        target: the machine.
+        dtype: of A, B and C: float32, float64, int32 or int64. Narrower types are cast while packing.
+        rows: height of the tile.
+        vectors: width of the tile in vectors of `target.lanes(dtype)` elements.
+        a_mode: `"adjacent"` where the rows of A are next to each other (a packed panel, or a transposed matrix read
+            in place; `a_row_stride` is not read), `"strided"` where they are `a_row_stride` apart, `"pointers"` where A
+            is an array of `rows` pointers to the rows, each of which is then read with `a_k_stride`.
+        masked: whether the tile's last vector is partial: `columns` counts the valid columns of the whole
+            tile. Neither B nor C is touched beyond them.
+        unroll: steps of k in the inner loop.
+        prefetch_c: whether C's lines are fetched while the sum is formed.
+        linkage: LLVM linkage of the function.
+
+    C may be a scratch tile. K = 0 gives zeros. Nothing is written before everything but C has been read.
+    """
+    if a_mode not in A_MODES:
+        raise CompileError(f"a_mode must be one of {A_MODES}. Received: {a_mode!r}.")
+    if masked and not target.has_masks:
+        raise CompileError(f"target {target.name} has no masked loads: pack B into zero-padded panels.")
+    return _Kernel(target, dtype, (rows, vectors), a_mode, masked).emit(unroll, prefetch_c, linkage)
+
+
+class _Kernel:
+    """One microkernel while it is written."""
+
+    def __init__(self, target: Target, dtype: str, shape: tuple[int, int], a_mode: str, masked: bool):
+        self.body = KernelText(target, dtype)
+        self.rows, self.vectors = rows, vectors = shape
+        self.a_mode, self.masked = a_mode, masked
+        mask = "_masked" if masked else ""
+        self.name = f"matmul_{target.name}_{dtype}_{rows}x{vectors}_{a_mode}{mask}"
+        self.mask: str | None = None
+        self.row_multiples: dict[int, str] = {}
+
+    def emit(self, unroll: int, prefetch: bool, linkage: str) -> Routine:
+        body = self.body
+        columns = ", i64 %columns" if self.masked else ""
+        head = (
+            f"define {linkage} void @{self.name}(ptr %a, i64 %a_row, i64 %a_k, ptr %b, i64 %b_k, i64 %count, "
+            f"ptr %c, i64 %c_row, i1 %accumulate{columns}) noinline {body.target.attributes} {{"
+        )
+        self._entry(prefetch)
+        zero = "zeroinitializer" if body.lanes > 1 else ("0.0" if body.is_float else "0")
+        tile = [zero] * (self.rows * self.vectors)
+        state, block = [*self._starts(), *tile], "entry"
+        if unroll > 1:
+            state, block = self._loop("wide", unroll, state, block)
+        state, block = self._loop("single", 1, state, block)
+        self._finish(state[-len(tile) :])
+        return Routine(self.name, "\n".join([head, *body.lines, "}", ""]))
+
+    def _entry(self, prefetch: bool) -> None:
+        body = self.body
+        body.label("entry")
+        shift = body.size.bit_length() - 1
+        for stride in ("a_k", "b_k", "c_row"):
+            body.line(f"%{stride}_bytes = shl i64 %{stride}, {shift}")
+        if self.a_mode == "strided":
+            body.line(f"%a_row_bytes = shl i64 %a_row, {shift}")
+            self._row_offsets()
+        if self.masked:
+            self.mask = body.lane_mask("%columns", (self.vectors - 1) * body.lanes)
+        if prefetch:
+            self._prefetch()
+
+    def _row_offsets(self) -> None:
+        """The row offsets from which an address `base + offset * (1, 2, 4 or 8)` reaches every row.
+
+        They are frozen to hide their relation from LLVM, which would walk from row to row by a chain of additions.
+        """
+        for row in range(1, self.rows):
+            odd, shift = _odd_part(row)
+            if shift == 0:
+                multiple = self.body.value(f"mul i64 %a_row_bytes, {odd}")
+                self.row_multiples[row] = self.body.value(f"freeze i64 {multiple}")
+
+    def _prefetch(self) -> None:
+        body = self.body
+        lines = range(0, self.vectors * body.lanes * body.size, CACHE_LINE)
+        row = "%c"
+        for index in range(self.rows):
+            row = body.address(row, "%c_row_bytes") if index else row
+            for offset in lines:
+                body.line(f"call void @llvm.prefetch.p0(ptr {body.address(row, offset)}, i32 1, i32 3, i32 1)")
+
+    def _starts(self) -> list[str]:
+        if self.a_mode == "pointers":
+            return ["0", "%b", "%count"]
+        return ["%a", "%b", "%count"]
+
+    def _loop(self, label: str, steps: int, state: list[str], block: str) -> tuple[list[str], str]:
+        """`while count >= steps`: one iteration does `steps` steps of k. Returns the state and block after it."""
+        body = self.body
+        types = ["i64" if self.a_mode == "pointers" else "ptr", "ptr", "i64"]
+        types += [body.vector] * (len(state) - 3)
+        enter = body.value(f"icmp uge i64 {state[2]}, {steps}")
+        body.line(f"br i1 {enter}, label %{label}, label %{label}_after")
+        start = len(body.lines)
+        before = [body.name() for _ in state]
+        after = before
+        body.label(label)
+        for _ in range(steps):
+            after = self._step(after)
+        again = body.value(f"icmp uge i64 {after[2]}, {steps}")
+        body.line(f"br i1 {again}, label %{label}, label %{label}_after")
+        phis = [
+            f"  {name} = phi {kind} [ {first}, %{block} ], [ {last}, %{label} ]"
+            for name, kind, first, last in zip(before, types, state, after, strict=True)
+        ]
+        body.lines[start + 1 : start + 1] = phis
+        body.label(f"{label}_after")
+        merged = [
+            body.value(f"phi {kind} [ {first}, %{block} ], [ {last}, %{label} ]")
+            for kind, first, last in zip(types, state, after, strict=True)
+        ]
+        return merged, f"{label}_after"
+
+    def _step(self, state: list[str]) -> list[str]:
+        """One step of k: the rows of A times the vectors of B."""
+        body, (a, b, count, *tile) = self.body, state
+        width = body.lanes * body.size
+        columns = [
+            body.load(body.address(b, j * width), self.mask if j == self.vectors - 1 else None)
+            for j in range(self.vectors)
+        ]
+        for row in range(self.rows):
+            value = body.broadcast(self._a_address(a, row))
+            for j in range(self.vectors):
+                at = row * self.vectors + j
+                tile[at] = body.multiply_add(value, columns[j], tile[at])
+        if self.a_mode == "pointers":
+            following = body.value(f"add i64 {a}, %a_k_bytes")
+        else:
+            following = body.address(a, "%a_k_bytes")
+        return [following, body.address(b, "%b_k_bytes"), body.value(f"add i64 {count}, -1"), *tile]
+
+    def _a_address(self, a: str, row: int) -> str:
+        body = self.body
+        if self.a_mode == "adjacent":
+            return body.address(a, row * body.size)
+        if self.a_mode == "pointers":
+            pointer = body.value(f"load ptr, ptr {body.address('%a', f'{row * 8}')}, align 8")
+            return body.address(pointer, a)
+        if row == 0:
+            return a
+        odd, shift = _odd_part(row)
+        offset = self.row_multiples[odd]
+        return body.address(a, body.value(f"shl i64 {offset}, {shift}") if shift else offset)
+
+    def _finish(self, tile: list[str]) -> None:
+        body = self.body
+        body.line("br i1 %accumulate, label %adding, label %storing")
+        body.label("adding")
+        self._write(tile, add=True)
+        body.line("ret void")
+        body.label("storing")
+        self._write(tile, add=False)
+        body.line("ret void")
+
+    def _write(self, tile: list[str], add: bool) -> None:
+        body, row = self.body, "%c"
+        width = body.lanes * body.size
+        for index in range(self.rows):
+            row = body.address(row, "%c_row_bytes") if index else row
+            for j in range(self.vectors):
+                mask = self.mask if j == self.vectors - 1 else None
+                pointer, value = body.address(row, j * width), tile[index * self.vectors + j]
+                body.store(body.add(body.load(pointer, mask), value) if add else value, pointer, mask)
+
+
+def _odd_part(row: int) -> tuple[int, int]:
+    """`row` as `odd << shift`, with a shift that an address can hold."""
+    shift = min(3, (row & -row).bit_length() - 1)
+    odd = row >> shift
+    return (odd, shift) if odd % 2 else (row, 0)

@@ -1,0 +1,8 @@
+"""The user's data as arrays and batches that a program can read, or an error that says what is wrong with it."""
+
+from lamina.data.arrays import to_array
+from lamina.data.batches import Batch, BatchSource
+from lamina.data.dataset import ArrayData
+from lamina.data.pydataset import PyDataset
+
+__all__ = ["ArrayData", "Batch", "BatchSource", "PyDataset", "to_array"]

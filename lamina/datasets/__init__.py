@@ -1,0 +1,3 @@
+"""Small real data sets that come with the package."""
+
+from lamina.datasets import digits

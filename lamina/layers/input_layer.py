@@ -1,0 +1,87 @@
+"""The entry of a model: the shape of its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lamina.base.errors import ArgumentError
+from lamina.layers.layer import Layer
+
+
+class InputLayer(Layer):
+    """Says what the inputs of a model look like, and passes them on.
+
+    Args:
+        shape: of one sample, without the batch; None for a size that varies.
+        batch_size: rows of a batch; None (default) for any.
+        dtype: of the input; `floatx()` when None.
+        batch_shape: the whole shape, instead of `shape` and `batch_size`.
+        name: `input_layer`, numbered, when None.
+        sparse, optional, input_tensor: accepted as in Keras; only False, False and None are possible.
+
+    Raises:
+        ArgumentError: if no shape is given, or one that is no shape.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int | None] | int | None = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        batch_shape: Sequence[int | None] | None = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(dtype=dtype, name=name, autocast=False, **kwargs)
+        if self._input_shape_arg is not None and batch_shape is None and shape is None:
+            batch_shape = self._input_shape_arg
+        if sparse or optional or input_tensor is not None:
+            raise ArgumentError(f"{self._title()}: sparse, optional and input_tensor are not supported.")
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError(
+                f"{self._title()}: give either shape (of one sample) or batch_shape. Received: shape={shape}, "
+                f"batch_shape={batch_shape}."
+            )
+        if batch_shape is None:
+            one = (shape,) if isinstance(shape, int) else tuple(shape)  # type: ignore[arg-type]
+            batch_shape = (batch_size, *one)
+        for size in batch_shape:
+            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+                raise ArgumentError(
+                    f"{self._title()}: a shape has whole numbers, and None for sizes that vary. Received: "
+                    f"{tuple(batch_shape)}."
+                )
+        self.batch_shape = tuple(batch_shape)
+        self.built = True
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The shape of the input, batch included, as a symbolic tensor would have it."""
+        return self.batch_shape
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any = None) -> tuple[int | None, ...]:
+        return self.batch_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
+
+
+def Input(
+    shape: Sequence[int | None] | int | None = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> InputLayer:
+    """The first item of a `Sequential`: says the shape of one sample. Arguments as of `InputLayer`."""
+    return InputLayer(
+        shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape, name=name
+    )

@@ -1,0 +1,221 @@
+"""Losses on one class out of several: cross-entropy with one-hot targets or class numbers, and its focal form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import ops
+from lamina.base.errors import ArgumentError, ShapeError
+from lamina.losses.binary import clip_probability
+from lamina.losses.loss import LossFunctionWrapper
+
+Reduction = str | None
+
+
+def _one_hot_pair(name: str, y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -> tuple[Any, Any]:
+    """Targets and predictions of one shape; targets smoothed."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    if len(true) != len(pred) or any(a is not None and b is not None and a != b for a, b in zip(true, pred, strict=True)):
+        sparse = len(true) < len(pred) or true[-1] == 1
+        raise ShapeError(
+            f"Loss {name!r}: y_true has shape {true} and y_pred has shape {pred}; both must be (batch, ..., classes). "
+            + (
+                "y_true seems to hold class numbers: use 'sparse_categorical_crossentropy', or one-hot encode it."
+                if sparse
+                else f"Give the last layer {true[-1]} units, or fix the targets."
+            )
+        )
+    if label_smoothing:
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / true[axis]
+    return y_true, y_pred
+
+
+def _normalize(p: Any, axis: int) -> Any:
+    """Shares that sum to 1, kept away from 0 and 1."""
+    return clip_probability(p / ops.sum(p, axis=axis, keepdims=True))
+
+
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
+    """`-sum(t * log(p))` over the classes.
+
+    Args:
+        y_true: one-hot, or shares that sum to 1; of the shape of `y_pred`.
+        y_pred: probabilities, which are made to sum to 1 and kept `epsilon()` away from 0 and 1; or any numbers
+            if `from_logits`.
+        from_logits: whether the softmax is still to be applied; False.
+        label_smoothing: share of the targets that is spread over all classes; 0.
+        axis: of the classes; -1.
+
+    Raises:
+        ShapeError: if the shapes differ.
+    """
+    y_true, y_pred = _one_hot_pair("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
+    logs = ops.log_softmax(y_pred, axis=axis) if from_logits else ops.log(_normalize(y_pred, axis))
+    return -ops.sum(y_true * logs, axis=axis)
+
+
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
+    """Cross-entropy times `alpha * (1 - p)^gamma` for each class (Lin et al., 2017); other arguments as above."""
+    y_true, y_pred = _one_hot_pair("categorical_focal_crossentropy", y_true, y_pred, label_smoothing, axis)
+    p = _normalize(ops.softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
+    return ops.sum(alpha * ops.power(1.0 - p, gamma) * -y_true * ops.log(p), axis=axis)
+
+
+def _class_numbers(y_true: Any, y_pred: Any, axis: int) -> Any:
+    """Targets as integers, of the shape of the predictions without the class axis."""
+    y_true = ops.convert_to_tensor(y_true)
+    true, pred = list(y_true.shape), list(y_pred.shape)
+    if len(true) == len(pred) and true[axis] == 1:
+        y_true = ops.squeeze(y_true, axis=axis)
+        true = list(y_true.shape)
+    expected = pred[:axis] + pred[axis + 1 :] if axis != -1 else pred[:-1]
+    if len(true) != len(expected) or any(
+        a is not None and b is not None and a != b for a, b in zip(true, expected, strict=True)
+    ):
+        one_hot = true == pred
+        raise ShapeError(
+            f"Loss 'sparse_categorical_crossentropy': y_true has shape {tuple(true)}; expected {tuple(expected)} for "
+            f"y_pred of shape {tuple(pred)}. "
+            + (
+                "y_true seems to be one-hot: use 'categorical_crossentropy'."
+                if one_hot
+                else "y_true holds one class number for each prediction."
+            )
+        )
+    return ops.cast(y_true, "int64")
+
+
+def _pick(x: Any, labels: Any, axis: int) -> Any:
+    """The elements of `x` at the labels; a label out of range is an error."""
+    return ops.squeeze(ops.take_along_axis(x, ops.expand_dims(labels, axis), axis=axis), axis=axis)
+
+
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Any:
+    """`-log(p[y_true])`: cross-entropy with class numbers as targets.
+
+    Args:
+        y_true: whole numbers from 0 to classes - 1, of the shape of `y_pred` without its class axis (or with 1 there).
+        y_pred: probabilities, which are made to sum to 1 and kept `epsilon()` away from 0 and 1; or any numbers
+            if `from_logits`.
+        from_logits: whether the softmax is still to be applied; False.
+        ignore_class: a class number whose loss is 0, such as -1 for "unknown"; none.
+        axis: of the classes; -1.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+        IndexRangeError: if a class number is out of range.
+    """
+    y_pred = ops.convert_to_tensor(y_pred)
+    labels = _class_numbers(y_true, y_pred, axis)
+    valid = None
+    if ignore_class is not None:
+        valid = ops.not_equal(labels, ignore_class)
+        labels = ops.where(valid, labels, 0)
+        y_pred = ops.where(ops.expand_dims(valid, axis), y_pred, 0.0 if from_logits else 1.0)
+    if from_logits:
+        loss = ops.logsumexp(y_pred, axis=axis) - _pick(y_pred, labels, axis)
+    else:
+        # Only the share of the right class is needed, so that one logarithm a row is taken.
+        loss = -ops.log(clip_probability(_pick(y_pred, labels, axis) / ops.sum(y_pred, axis=axis)))
+    return loss if valid is None else ops.where(valid, loss, 0.0)
+
+
+sparse_categorical_crossentropy.takes_integers = True  # type: ignore[attr-defined]
+
+
+class CategoricalCrossentropy(LossFunctionWrapper):
+    """Cross-entropy with one-hot targets; arguments as of `categorical_crossentropy`."""
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str = "categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        _check_axis(axis)
+        super().__init__(
+            categorical_crossentropy, name=name, reduction=reduction, dtype=dtype,
+            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
+        )  # fmt: skip
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+
+class CategoricalFocalCrossentropy(LossFunctionWrapper):
+    """Focal cross-entropy with one-hot targets; arguments as of `categorical_focal_crossentropy`."""
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: Reduction = "sum_over_batch_size",
+        name: str = "categorical_focal_crossentropy",
+        dtype: Any = None,
+    ):
+        _check_axis(axis)
+        super().__init__(
+            categorical_focal_crossentropy, name=name, reduction=reduction, dtype=dtype, alpha=alpha, gamma=gamma,
+            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
+        )  # fmt: skip
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
+        self.axis = axis
+
+
+class SparseCategoricalCrossentropy(LossFunctionWrapper):
+    """Cross-entropy with class numbers as targets; arguments as of `sparse_categorical_crossentropy`.
+
+    With `ignore_class`, a mean is taken over the samples that count.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: Reduction = "sum_over_batch_size",
+        axis: int = -1,
+        name: str = "sparse_categorical_crossentropy",
+        dtype: Any = None,
+    ):
+        _check_axis(axis)
+        super().__init__(
+            sparse_categorical_crossentropy, name=name, reduction=reduction, dtype=dtype,
+            from_logits=from_logits, ignore_class=ignore_class, axis=axis,
+        )  # fmt: skip
+        self.from_logits = from_logits
+        self.ignore_class = ignore_class
+        self.axis = axis
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def valid(self, y_true: Any, y_pred: Any) -> Any | None:
+        if self.ignore_class is None:
+            return None
+        return ops.not_equal(_class_numbers(y_true, y_pred, self.axis), self.ignore_class)
+
+
+def _check_axis(axis: Any) -> None:
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise ArgumentError(f"axis must be an int, the axis of the classes. Received: {axis!r}.")

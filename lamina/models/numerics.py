@@ -1,0 +1,154 @@
+"""The search for the operation that made the first NaN or infinity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.base import dtypes
+from lamina.base.dims import format_shape
+from lamina.base.errors import DataError, NumericError
+from lamina.graph import Graph, Node, topological
+from lamina.graph.interpreter import bind_symbols, evaluate_nodes, interpret
+from lamina.graph.loop import LoopProgram, LoopState
+
+
+class CheckedLoop:
+    """Runs a loop step by step and looks at the state after each one.
+
+    When something in it is no longer finite, the step is undone and done again in the interpreter, to say
+    where that came from. The state is left as it was before the step.
+
+    Args:
+        loop: the loop to run.
+        program: what it does.
+        data: inputs that hold the user's data.
+    """
+
+    def __init__(self, loop: Any, program: LoopProgram, data: Sequence[Node]):
+        self.loop = loop
+        self.program = program
+        self.data = tuple(data)
+        self._states = [s for graph in program.stages() for s, _ in graph.updates]
+
+    def advance(
+        self,
+        state: LoopState,
+        arrays: Mapping[Node, np.ndarray],
+        outputs: Sequence[np.ndarray],
+        logs: Sequence[np.ndarray],
+        max_steps: int,
+    ) -> None:
+        """As `advance` of any loop.
+
+        Raises:
+            DataError: if the data holds NaN or infinity.
+            NumericError: if a step makes one.
+        """
+        if state.epoch == 0 and state.step == 0:
+            self._check_data(arrays)
+        for _ in range(max_steps):
+            if state.done:
+                return
+            epoch, step = state.epoch, state.step
+            before = {node: arrays[node].copy() for node in self._states}
+            self.loop.advance(state, arrays, outputs, logs, 1)
+            if not self._finite(arrays, outputs, self._rows(state, step)):
+                for node, value in before.items():
+                    arrays[node][...] = value
+                state.epoch, state.step = epoch, step
+                self._explain(state, arrays, before)
+
+    def _check_data(self, arrays: Mapping[Node, np.ndarray]) -> None:
+        for node in self.data:
+            array = arrays[node]
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise DataError(
+                    f"{node.attrs['name']} holds {array[place]} in row {place[0]}"
+                    + (f", at index {place[1:]} of the row" if place[1:] else "")
+                    + ". Remove or fill such values (numpy.nan_to_num, or the mean of the column)."
+                )
+
+    @staticmethod
+    def _rows(state: LoopState, step: int) -> slice:
+        start = step * state.batch_size
+        return slice(start, min(start + state.batch_size, state.rows))
+
+    def _finite(self, arrays: Mapping[Node, np.ndarray], outputs: Sequence[np.ndarray], rows: slice) -> bool:
+        seen = [arrays[s] for s, _ in self.program.body.updates] + [o[rows] for o in outputs]
+        return all(_is_finite(a) for a in seen)
+
+    def _explain(self, state: LoopState, arrays: Mapping[Node, np.ndarray], before: dict[Node, np.ndarray]) -> None:
+        """Raises the error that says where the step went wrong; the state is as before the step, and stays so."""
+        prologue = self.program.prologue
+        if state.step == 0 and prologue is not None:
+            interpret(prologue, [arrays[n] for n in prologue.inputs])
+        rows = self._rows(state, state.step)
+        body = self.program.body
+        given = [arrays[n][rows] if n in self.program.streams else arrays[n] for n in body.inputs]
+        found = find_origin(body, given)
+        for node, value in before.items():
+            arrays[node][...] = value
+        where = f"epoch {state.epoch + 1}, step {state.step + 1} of {state.steps}"
+        if found is None:
+            raise NumericError(
+                f"In {where} the compiled program made a NaN or an infinity that the interpreter does not make. "
+                "This is a defect in Lamina: please report it with the model and data."
+            )
+        raise NumericError(f"In {where} {describe(*found)}")
+
+
+def find_origin(graph: Graph, arrays: Sequence[np.ndarray]) -> tuple[Node, np.ndarray, list[np.ndarray]] | None:
+    """The node from which the NaNs and infinities in a graph's results come.
+
+    Values that are infinite on purpose and do not reach a result do not count.
+
+    Returns:
+        The node, its value, and the values of its inputs, all finite; None if all results are finite.
+    """
+    symbols = bind_symbols((n.shape, a.shape) for n, a in zip(graph.inputs, arrays))
+    values: dict[Node, np.ndarray] = dict(zip(graph.inputs, arrays))
+    evaluate_nodes(graph.roots, dict(values), symbols, values.__setitem__)
+    place = {node: i for i, node in enumerate(topological(graph.roots))}
+    origins = [_walk_back(root, values) for root in graph.roots if not _is_finite(values[root])]
+    if not origins:
+        return None
+    node = min(origins, key=lambda n: place[n])
+    return node, values[node], [values[n] for n in node.inputs]
+
+
+def _walk_back(node: Node, values: Mapping[Node, np.ndarray]) -> Node:
+    while True:
+        bad = [n for n in node.inputs if n.inputs and not _is_finite(values[n])]
+        if not bad:
+            return node
+        with_nan = [n for n in bad if np.isnan(values[n]).any()]
+        node = min(with_nan or bad, key=lambda n: n.serial)
+
+
+def describe(node: Node, value: np.ndarray, operands: Sequence[np.ndarray]) -> str:
+    """What a node did wrong, with the user's line, the layer, and the range of what it read."""
+    wrong = value[~np.isfinite(value)]
+    what = "NaN" if np.isnan(wrong).any() else "infinity"
+    layer = f" in layer {node.source.scope!r}" if node.source.scope else ""
+    line = f", line {node.source.file}:{node.source.line}" if node.source.file else ""
+    ranges = "; ".join(_ranges(operands))
+    return (
+        f"the operation {node.primitive.name}{layer}{line} was the first to make {what}: {wrong.size} of {value.size} "
+        f"values of its result ({node.dtype}{format_shape(node.shape)}). It read {ranges or 'no operands'}. "
+        "The model is as it was before this step. Often the learning rate is too high, the data is not scaled, or "
+        "a logarithm or division meets zero."
+    )
+
+
+def _ranges(operands: Sequence[np.ndarray]) -> Iterator[str]:
+    for operand in operands:
+        if operand.size:
+            yield f"values from {operand.min():.6g} to {operand.max():.6g}"
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return not dtypes.is_float(dtypes.canonical(array.dtype)) or bool(np.isfinite(array).all())

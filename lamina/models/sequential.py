@@ -1,0 +1,237 @@
+"""A model whose layers follow one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from lamina import ops
+from lamina.base.errors import ArgumentError, DataError
+from lamina.data import ArrayData
+from lamina.layers import InputLayer, Layer, deserialize, serialize
+from lamina.models.model import Model
+from lamina.tensor.state import eagerly
+
+Shape = tuple[int | None, ...]
+
+
+class Sequential(Model):
+    """Layers in a row: each takes what the one before it gives.
+
+    The weights are made as soon as the shape of the input is known: from an `Input` as first item, from
+    `build(input_shape)`, or from the first data.
+
+    Args:
+        layers: the layers, the first of which may be an `Input`.
+        name: `sequential`, numbered, when None.
+        trainable: whether training changes the weights; True.
+
+    Example:
+        model = Sequential([Input((784,)), Dense(64, activation="relu"), Dense(10, activation="softmax")])
+    """
+
+    _several_inputs = False
+
+    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None):
+        super().__init__(name=name, trainable=trainable)
+        self._input_layer: InputLayer | None = None
+        self._chain: list[Layer] = []
+        self._shapes: list[Any] = []
+        self._input_shape: Shape | None = None
+        for layer in [layers] if isinstance(layers, Layer) else layers or ():
+            self.add(layer)
+
+    # ---- layers ----
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, without the `Input`."""
+        return list(self._chain)
+
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
+        """Appends a layer.
+
+        Args:
+            rebuild: accepted as in Keras; weights are made as soon as they can be in any case.
+
+        Raises:
+            ArgumentError: if it is no layer, or there is one of its name already, or an `Input` that is not first.
+        """
+        if isinstance(layer, InputLayer):
+            self._add_input(layer)
+            return
+        self._check(layer)
+        if layer._input_shape_arg is not None and not self._chain and self._input_layer is None:
+            self._add_input(InputLayer(batch_shape=layer._input_shape_arg, dtype=layer.dtype))
+        self._chain.append(layer)
+        self._programs = {}
+        self.built = False
+        if self._input_shape is not None:
+            try:
+                self.build(self._input_shape)
+            except Exception:
+                del self._chain[-1]
+                raise
+
+    def _add_input(self, layer: InputLayer) -> None:
+        if self._chain or self._input_layer is not None:
+            raise ArgumentError(
+                f"Sequential {self.name!r}: an Input must be the first item, and only one. It holds already: "
+                f"{[item.name for item in [self._input_layer, *self._chain] if item is not None]}."
+            )
+        self._input_layer = layer
+        self._input_shape = layer.batch_shape
+
+    def _check(self, layer: Any) -> None:
+        if not isinstance(layer, Layer):
+            hint = " Did you forget the parentheses?" if isinstance(layer, type) else ""
+            raise ArgumentError(f"Sequential {self.name!r} is made of layers. Received: {layer!r}.{hint}")
+        if any(layer.name == other.name for other in self._chain):
+            raise ArgumentError(
+                f"Sequential {self.name!r} has a layer named {layer.name!r} already; names of layers must differ. "
+                "Give the layer another name, or make a new layer."
+            )
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Removes the last layer and returns it."""
+        if not self._chain:
+            raise ArgumentError(f"Sequential {self.name!r} has no layers to remove.")
+        layer = self._chain.pop()
+        self._programs = {}
+        del self._shapes[len(self._chain) :]
+        return layer
+
+    # ---- building and calling ----
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights of all layers.
+
+        Args:
+            input_shape: of a batch, with None for its size; that of the `Input` when None.
+        """
+        shape = input_shape if input_shape is not None else self._input_shape
+        if shape is None:
+            raise ArgumentError(f"Sequential {self.name!r} has no Input: give `build()` the shape of a batch.")
+        if not self._chain:
+            raise ArgumentError(f"Sequential {self.name!r} has no layers. Add one with `add()`.")
+        self._input_shape = tuple(shape)
+        self._shapes = self._build_chain(self._shapes, self._input_shape)
+        self.built = True
+
+    def _build_chain(self, known: list[Any], shape: Any) -> list[Any]:
+        """Builds each layer for the output of the one before; returns the shapes of all outputs."""
+        shapes: list[Any] = []
+        with eagerly():
+            for i, layer in enumerate(self._chain):
+                if not layer.built:
+                    layer.build(shape)
+                    layer.built = True
+                elif i < len(known):
+                    shape = known[i]
+                    shapes.append(shape)
+                    continue
+                shape = layer.compute_output_shape(shape)
+                shapes.append(shape)
+        return shapes
+
+    def _build_on(self, data: ArrayData) -> None:
+        if not self.built:
+            self.build((None, *data.inputs[0].shape[1:]))
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Passes the inputs through all layers."""
+        dtype = self.input_dtype
+        outputs = inputs if inputs.dtype == dtype else ops.cast(inputs, dtype)
+        for layer in self._chain:
+            outputs = layer(outputs, training=training)
+        return outputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for an input of this shape."""
+        shape = input_shape
+        for layer in self._chain:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    # ---- what goes in and comes out ----
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype to which inputs are cast."""
+        return self.compute_dtype if self._input_layer is None else self._input_layer.dtype
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of a batch of inputs."""
+        if self._input_shape is None:
+            raise ArgumentError(f"Sequential {self.name!r} is not built: its input shape is not known yet.")
+        return self._input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of a batch of outputs."""
+        if not self.built:
+            raise ArgumentError(f"Sequential {self.name!r} is not built: its output shape is not known yet.")
+        return self._shapes[-1]
+
+    def _accept(self, data: ArrayData) -> ArrayData:
+        """One number a sample becomes a row of one; other inputs must have the shape that the model takes."""
+        if len(data.inputs) != 1 or not self._chain:
+            what = f"{len(data.inputs)} inputs" if self._chain else "data, but has no layers"
+            raise DataError(f"Sequential {self.name!r} takes one input. Received: {what}.")
+        x = data.inputs[0]
+        known = self._input_shape
+        if x.ndim == 1 and (known is None or len(known) == 2):
+            x = x.reshape(-1, 1)
+            data = replace(data, x=x, inputs=(x,))
+        if isinstance(data.x, dict):
+            data = replace(data, x=x)
+        if known is not None and not _fits(x.shape, known):
+            raise DataError(
+                f"Sequential {self.name!r} takes inputs of shape {_shown(known)}, where the first axis is the batch. "
+                f"Received: x of shape {x.shape}. {_advice(x.shape, known)}"
+            )
+        return data
+
+    def _layer_shapes(self) -> dict[int, Any]:
+        return {id(layer): shape for layer, shape in zip(self._chain, self._shapes)}
+
+    # ---- description ----
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers as configs; enough to make a model like this one."""
+        layers = [self._input_layer, *self._chain] if self._input_layer else self._chain
+        return {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": [serialize(layer) for layer in layers],
+            "build_input_shape": self._input_shape,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Sequential:
+        """A new model from what `get_config()` gave; its weights are made anew."""
+        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        model = cls(layers, trainable=config.get("trainable", True), name=config.get("name"))
+        if not model.built and model._chain and config.get("build_input_shape") is not None:
+            model.build(tuple(config["build_input_shape"]))
+        return model
+
+
+def _fits(actual: Shape, wanted: Shape) -> bool:
+    return len(actual) == len(wanted) and all(w is None or a == w for a, w in zip(actual[1:], wanted[1:]))
+
+
+def _shown(shape: Shape) -> str:
+    return str(tuple(shape))
+
+
+def _advice(actual: Shape, wanted: Shape) -> str:
+    if len(actual) == len(wanted) - 1 and actual == wanted[1:]:
+        return "For a single sample add the axis of the batch: x[None]."
+    if len(actual) < len(wanted):
+        return "An axis is missing; reshape the data."
+    if len(actual) > len(wanted):
+        return "The data has more axes; reshape it, or begin the model with Flatten."
+    return "Give data of that shape, or change the shape of the Input."

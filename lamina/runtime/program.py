@@ -1,0 +1,145 @@
+"""A native program with the memory that it runs in."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from lamina.base import dtypes
+from lamina.base.config import config
+from lamina.base.dims import element_count, evaluate, evaluate_shape
+from lamina.base.errors import IndexRangeError
+from lamina.codegen.driver import Slot, Stage
+from lamina.runtime.buffers import empty_aligned
+from lamina.schedule.evaluate import evaluate_size
+from lamina.schedule.expr import Buffer
+from lamina.schedule.memory import plan_memory
+
+MOST_LAYOUTS = 32
+
+
+class Layout:
+    """The memory of a program for one set of sizes: the context that native code reads, and what it points to."""
+
+    def __init__(self, program: Program, symbols: Mapping[str, int]):
+        self.symbols = np.array([symbols[s] for s in program.symbols] or [0], np.int64)
+        self.table = np.zeros(max(len(program.buffers), 1), np.int64)
+        self.strides = np.zeros(max(len(program.buffers), 1), np.int64)
+        self.barrier = np.zeros(32, np.int64)
+        self.threads = program.useful_threads(symbols)
+        self.keep: list[np.ndarray] = []
+        self._place_temporaries(program, symbols)
+        self._place_constants(program)
+        scratch_bytes = program.scratch_bytes(symbols)
+        scratch = empty_aligned((max(scratch_bytes * self.threads, 64),), "uint8")
+        self.keep.append(scratch)
+        self.context = np.zeros(Slot.COUNT, np.int64)
+        pointers = {Slot.SYMBOLS: self.symbols, Slot.TABLE: self.table, Slot.SCRATCH: scratch,
+                    Slot.BARRIER: self.barrier, Slot.STRIDES: self.strides}  # fmt: skip
+        for slot, array in pointers.items():
+            self.context[slot] = address(array)
+        self.context[Slot.SCRATCH_BYTES] = scratch_bytes
+        self.context[Slot.YIELD] = program.yield_address
+        self.pointer = ctypes.c_void_p(address(self.context))
+
+    def _place_temporaries(self, program: Program, symbols: Mapping[str, int]) -> None:
+        plans = [plan_memory(s.schedule.lifetimes(), symbols, config.memory_planner) for s in program.stages]
+        arena = empty_aligned((max([64, *(p.size for p in plans)]),), "uint8")
+        self.keep.append(arena)
+        for plan in plans:
+            for buffer, offset in plan.offsets.items():
+                self.table[program.number[buffer]] = address(arena) + offset
+
+    def _place_constants(self, program: Program) -> None:
+        for buffer in program.buffers:
+            if buffer.role == "constant":
+                value = np.ascontiguousarray(buffer.value)
+                self.keep.append(value)
+                self.table[program.number[buffer]] = address(value)
+
+
+class Program:
+    """Machine code with its buffers: what graphs and loops are run by.
+
+    Args:
+        entry: address of the native function; `owner` keeps its code alive.
+        stages: for the lifetimes of buffers; buffers, symbols: in the order of the native tables.
+    """
+
+    def __init__(
+        self, entry: int, owner: object, stages: Sequence[Stage], buffers: Sequence[Buffer], symbols: Sequence[str],
+        run_threads, yield_address: int,
+    ):  # fmt: skip
+        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(entry)
+        self.owner = owner
+        self.stages = list(stages)
+        self.buffers = list(buffers)
+        self.number = {b: k for k, b in enumerate(buffers)}
+        self.symbols = list(symbols)
+        self.run_threads = run_threads
+        self.yield_address = yield_address
+        self.lock = threading.Lock()
+        self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
+
+    def layout(self, symbols: Mapping[str, int]) -> Layout:
+        """The memory for these sizes, made once and kept for the sizes used last."""
+        key = (config.threads, *(symbols[s] for s in self.symbols))
+        layout = self._layouts.get(key)
+        if layout is None:
+            layout = self._layouts[key] = Layout(self, symbols)
+            while len(self._layouts) > MOST_LAYOUTS:
+                self._layouts.popitem(last=False)
+        else:
+            self._layouts.move_to_end(key)
+        return layout
+
+    def useful_threads(self, symbols: Mapping[str, int]) -> int:
+        """Threads worth waking: no more than the tasks of the widest kernel."""
+        most = 1
+        for stage in self.stages:
+            for kernel in stage.schedule.kernels:
+                most = max(most, evaluate_size(kernel.tasks, symbols))
+        return min(config.threads, most)
+
+    def scratch_bytes(self, symbols: Mapping[str, int]) -> int:
+        """Scratch memory of one thread: what the hungriest kernel needs, each buffer on cache lines of its own."""
+        most = 64
+        for stage in self.stages:
+            for kernel in stage.schedule.kernels:
+                sizes = (evaluate(b.size(), symbols) + 127 for b in kernel.locals)
+                most = max(most, sum(size // 64 * 64 for size in sizes) + 64)
+        return most
+
+    def call(self, layout: Layout) -> None:
+        """Runs the native function on all of the layout's threads.
+
+        Raises:
+            IndexRangeError: if an index was outside of its axis; results are then not to be used.
+        """
+        if layout.threads == 1:
+            self.function(layout.pointer, 0, 1)
+        else:
+            self.run_threads(self.function, layout.pointer, layout.threads)
+        if layout.context[Slot.REPORT]:
+            layout.context[Slot.REPORT] = 0
+            raise IndexRangeError(
+                "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 to "
+                "the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."
+            )
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def row_bytes(buffer: Buffer, symbols: Mapping[str, int]) -> int:
+    """Bytes of one row (the shape without its leading dimension)."""
+    return evaluate(element_count(buffer.shape[1:]), symbols) * dtypes.size(buffer.dtype)
+
+
+def result_shape(buffer: Buffer, symbols: Mapping[str, int]) -> tuple[int, ...]:
+    return evaluate_shape(buffer.shape, symbols)

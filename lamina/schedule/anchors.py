@@ -1,0 +1,90 @@
+"""Which nodes get memory of their own ("anchors"); every other node is computed where it is read."""
+
+from __future__ import annotations
+
+from lamina.graph import CONSTANT, INPUT, Graph, Node
+from lamina.schedule.lowering import is_inline, is_scalar_constant
+
+# What recomputing costs, in plain operations; above this a shared node is stored instead.
+CHEAP_CONE = 4
+EXPENSIVE = 8
+# A kernel body beyond this many operations is cut, so that registers and compile time stay bounded.
+LARGEST_CONE = 160
+
+Path = tuple[Node, tuple[Node, ...]]
+
+
+def choose_anchors(graph: Graph) -> dict[Node, None]:
+    """The anchors in topological order, inputs and constants left out.
+
+    Roots, contractions, folds and other nodes that cannot be inlined are anchors. So is a node that several
+    anchors read, or one anchor at several places, if computing it again costs more than reading it.
+    """
+    order = graph.nodes()
+    users: dict[Node, list[Node]] = {n: [] for n in order}
+    for node in order:
+        for operand in dict.fromkeys(node.inputs):
+            users[operand].append(node)
+    forced = set(graph.roots)
+    costs = _cone_costs(order, forced)
+    anchors: set[Node] = set()
+    readers: dict[Node, set[Path]] = {}
+    for node in reversed(order):
+        if node.primitive is INPUT or node.primitive is CONSTANT:
+            continue
+        paths = _paths(node, users[node], anchors, readers)
+        if node in forced or not is_inline(node) or _store_is_better(node, paths, costs):
+            anchors.add(node)
+        readers[node] = paths
+    return {n: None for n in order if n in anchors}
+
+
+def _paths(node: Node, users: list[Node], anchors: set[Node], readers: dict[Node, set[Path]]) -> set[Path]:
+    """The ways in which anchors read `node`: (anchor, the index-changing nodes passed on the way)."""
+    found: set[Path] = set()
+    for user in users:
+        arriving = {(user, ())} if user in anchors else readers[user]
+        if user.kind in ("movement", "index") and not _keeps_index(user):
+            found |= {(anchor, (user, *steps)) for anchor, steps in arriving}
+        else:
+            found |= arriving
+    return found
+
+
+def _keeps_index(node: Node) -> bool:
+    """A movement that spreads or renames axes without making an element be read at several places."""
+    return node.primitive.name in ("reshape", "transpose", "reverse", "slice")
+
+
+def _store_is_better(node: Node, paths: set[Path], costs: dict[Node, int]) -> bool:
+    if is_scalar_constant(node):
+        return False
+    cost = costs[node]
+    if cost > LARGEST_CONE:
+        return True
+    if cost <= CHEAP_CONE:
+        return False
+    repeated = any(_repeats(step, node) for _, steps in paths for step in steps)
+    return len(paths) > 1 or repeated
+
+
+def _repeats(step: Node, node: Node) -> bool:
+    """Whether passing through `step` reads elements more than once."""
+    if step.primitive.name in ("broadcast", "take", "take_along_axis"):
+        return step.shape != node.shape
+    return False
+
+
+def _cone_costs(order: list[Node], forced: set[Node]) -> dict[Node, int]:
+    """Operations to compute one element of a node from memory, an estimate."""
+    costs: dict[Node, int] = {}
+    for node in order:
+        if not is_inline(node) or node.primitive is CONSTANT:
+            costs[node] = 0
+            continue
+        own = EXPENSIVE if node.primitive.expensive else 0 if node.kind == "movement" else 1
+        if node.kind == "random":
+            own = 5 * EXPENSIVE
+        below = sum(0 if n in forced else costs[n] for n in dict.fromkeys(node.inputs))
+        costs[node] = own + below
+    return costs

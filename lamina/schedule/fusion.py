@@ -1,0 +1,231 @@
+"""Which anchors share a kernel.
+
+Anchors fuse when they can run under the same outer loops: an outer iteration of the one needs nothing but the
+same outer iteration of the other. `depth` says how many leading dimensions those loops are. A softmax over
+rows is four anchors at depth 1: row maximum, exponentials, row sum, quotient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lamina.base.dims import Dimension
+from lamina.graph import CONSTANT, INPUT, Node
+from lamina.schedule.expr import Builder, Expr
+from lamina.schedule.lowering import Index, Lowering, domain_of, is_inline, is_scalar_constant
+
+MOST_MEMBERS = 24
+MOST_BUFFERS = 32
+
+
+@dataclass(eq=False)
+class Member:
+    """An anchor in a group, with what fusion must know of it.
+
+    Attributes:
+        reads: for every node with memory that it reads, the number of leading dimensions in which it reads exactly
+            its own iteration (the smallest, where it reads at several places).
+        exact: nodes that it reads only at its own full index.
+    """
+
+    node: Node
+    domain: tuple[Dimension, ...]
+    reduced: tuple[int, ...]
+    reads: dict[Node, int]
+    exact: set[Node]
+
+
+@dataclass(eq=False)
+class Group:
+    """Anchors that become one kernel. `style`: `loops`, `contract`, or `special` for all other kinds."""
+
+    members: list[Member]
+    style: str
+    depth: int
+    needs: set[Group] = field(default_factory=set)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [m.node for m in self.members]
+
+    def outer(self) -> tuple[Dimension, ...]:
+        return self.members[0].domain[: self.depth]
+
+
+def examine(node: Node, anchors: dict[Node, None]) -> Member:
+    """Finds what an anchor reads, and how aligned the reading is with its own loops."""
+    builder = Builder()
+    domain = domain_of(node)
+    variables = tuple(builder.variable(d) for d in domain)
+    found: dict[Node, list[Index]] = {}
+
+    def resolve(operand: Node, index: Index) -> Expr | None:
+        if operand is node or is_scalar_constant(operand):
+            return None
+        if operand in anchors or operand.primitive is INPUT or operand.primitive is CONSTANT:
+            found.setdefault(operand, []).append(index)
+            return builder.make("element", index, operand.dtype, id(operand))
+        return None
+
+    reduced: tuple[int, ...] = ()
+    if node.kind == "reduce":
+        reduced = tuple(node.attrs["axes"])
+        Lowering(builder, resolve).value(node.inputs[0], variables)
+    elif is_inline(node):
+        Lowering(builder, resolve).value(node, variables)
+    else:
+        for operand in node.inputs:
+            for leaf in _leaves(operand, anchors):
+                found.setdefault(leaf, []).append(())
+    reads = {n: min(_aligned(i, variables) for i in indices) for n, indices in found.items()}
+    exact = {n for n, indices in found.items() if all(i == variables for i in indices)}
+    return Member(node, domain, reduced, reads, exact)
+
+
+def _leaves(root: Node, anchors: dict[Node, None]) -> list[Node]:
+    """Nodes with memory that `root` is computed from."""
+    found: dict[Node, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node in anchors or node.primitive is INPUT or node.primitive is CONSTANT:
+            found.setdefault(node)
+        else:
+            stack.extend(node.inputs)
+    return list(found)
+
+
+def _aligned(index: Index, variables: Index) -> int:
+    count = 0
+    for i, v in zip(index, variables):
+        if i is not v:
+            break
+        count += 1
+    return count
+
+
+def group_anchors(anchors: dict[Node, None]) -> list[Group]:
+    """Groups anchors into kernels, in an order in which they can run."""
+    home: dict[Node, Group] = {}
+    groups: list[Group] = []
+    for node in anchors:
+        member = examine(node, anchors)
+        needs = {home[n] for n in member.reads if n in home}
+        group = _join(member, needs, groups)
+        if group is None:
+            style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind
+            group = Group([member], style if style in ("loops", "contract") else "special", 0)
+            group.depth = _depth([member]) if group.style == "loops" else len(member.domain)
+            groups.append(group)
+        group.needs |= needs - {group}
+        home[node] = group
+    return order_groups(groups)
+
+
+def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | None:
+    """Puts a member into the latest group that can take it, or says None."""
+    for group in reversed(groups):
+        related = group in needs or _shares_reads(member, group) or member.domain == ()
+        if not related or len(group.members) >= MOST_MEMBERS:
+            continue
+        if any(reaches(other, group) for other in needs if other is not group):
+            continue
+        if group.style == "loops" and (is_inline(member.node) or member.node.kind == "reduce"):
+            depth = _depth([*group.members, member])
+            if depth is None or (depth == 0 and member.domain != ()):
+                continue
+            if depth < group.depth and group not in needs:
+                continue
+            group.members.append(member)
+            group.depth = depth
+            return group
+        if group.style == "contract" and _is_epilogue(member, group):
+            group.members.append(member)
+            return group
+    return None
+
+
+def _shares_reads(member: Member, group: Group) -> bool:
+    """Whether the two read the same memory in the same loops, so that together they read it once."""
+    if member.domain == () or not any(member.domain == m.domain for m in group.members):
+        return False
+    return any(n in m.reads and n.shape == member.domain for n in member.reads for m in group.members)
+
+
+def _is_epilogue(member: Member, group: Group) -> bool:
+    """Whether a contraction's tiles can be finished with this member as soon as they are computed."""
+    inside = {m.node for m in group.members}
+    if not is_inline(member.node) or member.domain != group.members[0].node.shape:
+        return False
+    return all(n in member.exact for n in member.reads if n in inside)
+
+
+def _depth(members: list[Member]) -> int | None:
+    """The most leading dimensions under which all the members can run together; None if they cannot.
+
+    A fold of leading axes keeps partial results for every task; nothing in the same kernel can read it.
+    """
+    inside = {m.node: m for m in members}
+    read_inside = {n for m in members for n in m.reads if n in inside}
+    domain = members[0].domain
+    most = len(domain)
+    for m in members:
+        most = min(most, _common_prefix(m.domain, domain))
+        for producer, aligned in m.reads.items():
+            if producer in inside:
+                most = min(most, aligned)
+    for depth in range(most, 0, -1):
+        if all(_fits(m, depth, m.node in read_inside) for m in members):
+            return depth
+    return 0 if all(m.domain == () for m in members) else None
+
+
+def _common_prefix(a: tuple[Dimension, ...], b: tuple[Dimension, ...]) -> int:
+    count = 0
+    for x, y in zip(a, b):
+        if x != y:
+            break
+        count += 1
+    return count
+
+
+def _fits(member: Member, depth: int, read_inside: bool) -> bool:
+    if not member.reduced:
+        return True
+    if min(member.reduced) >= depth:
+        return True
+    return not read_inside and set(range(depth)) <= set(member.reduced)
+
+
+def reaches(start: Group, goal: Group) -> bool:
+    """Whether `start` needs `goal`, directly or not."""
+    stack, seen = [start], {start}
+    while stack:
+        group = stack.pop()
+        if group is goal:
+            return True
+        for needed in group.needs:
+            if needed not in seen:
+                seen.add(needed)
+                stack.append(needed)
+    return False
+
+
+def order_groups(groups: Iterable[Group]) -> list[Group]:
+    """Groups after those that they need, otherwise in their order."""
+    result: list[Group] = []
+    done: set[Group] = set()
+    for root in groups:
+        stack = [(root, False)]
+        while stack:
+            group, ready = stack.pop()
+            if group in done:
+                continue
+            if ready:
+                done.add(group)
+                result.append(group)
+            else:
+                stack.append((group, True))
+                stack.extend((g, False) for g in group.needs if g not in done)
+    return result

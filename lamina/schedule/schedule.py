@@ -1,0 +1,241 @@
+"""From a graph to kernels in order, with their buffers and the barriers between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lamina.base.errors import CompileError
+from lamina.graph import CONSTANT, INPUT, Graph, Node, Primitive, apply
+from lamina.schedule.anchors import choose_anchors
+from lamina.schedule.contraction import PlainContraction
+from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
+from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
+from lamina.schedule.loops import Kernel, Loop, Statement, Store, accesses, operands, walk
+from lamina.schedule.lowering import is_scalar_constant
+from lamina.schedule.memory import Lifetime
+from lamina.schedule.rows import RowKernel, nest
+from lamina.schedule.special import SpecialKernels, has_lowering
+from lamina.schedule.tasks import MOST_TASKS
+
+COPY = Primitive("copy", "elementwise", infer=lambda x: x, numpy=lambda x: x, lower=lambda b, x: x)
+
+
+@dataclass
+class Schedule:
+    """One stage of a program.
+
+    Attributes:
+        graph: what it computes.
+        kernels: in order; phases: for each kernel the number of barriers before it.
+        buffers: of the graph's inputs; outputs: buffers of its outputs, in order.
+        aliases: buffers that are another buffer's memory (a state's new value in the place of the old).
+    """
+
+    graph: Graph
+    kernels: list[Kernel]
+    inputs: dict[Node, Buffer]
+    outputs: list[Buffer]
+    aliases: dict[Buffer, Buffer]
+    phases: list[int] = field(default_factory=list)
+
+    def resolved(self, buffer: Buffer) -> Buffer:
+        return self.aliases.get(buffer, buffer)
+
+    def buffers(self) -> list[Buffer]:
+        """Every buffer that kernels use, aliases resolved, each once."""
+        found = dict.fromkeys(self.resolved(b) for k in self.kernels for b in k.buffers())
+        for buffer in [*self.inputs.values(), *self.outputs]:
+            found.setdefault(self.resolved(buffer))
+        return list(found)
+
+    def lifetimes(self) -> list[Lifetime]:
+        """First and last phase of every temporary buffer."""
+        spans: dict[Buffer, tuple[int, int]] = {}
+        for kernel, phase in zip(self.kernels, self.phases):
+            for buffer in kernel.buffers():
+                buffer = self.resolved(buffer)
+                if buffer.role == "temporary":
+                    spans[buffer] = (spans.get(buffer, (phase, phase))[0], phase)
+        return [Lifetime(buffer, first, last) for buffer, (first, last) in spans.items()]
+
+
+def schedule(graph: Graph, state_buffers: Mapping[Node, Buffer] | None = None) -> Schedule:
+    """Cuts a graph into kernels.
+
+    Args:
+        state_buffers: buffers of inputs that other stages of the same program share.
+    """
+    return _Scheduler(_own_roots(graph), state_buffers or {}).run()
+
+
+def _own_roots(graph: Graph) -> Graph:
+    """Gives every root a node of its own that computes something, so that each has its own memory."""
+    taken: set[Node] = set()
+    roots: list[Node] = []
+    for root in graph.roots:
+        if root.primitive in (INPUT, CONSTANT) or root in taken:
+            root = apply(COPY, root)
+            while root in taken:
+                root = apply(COPY, root)
+        taken.add(root)
+        roots.append(root)
+    count = len(graph.outputs)
+    updates = tuple((state, new) for (state, _), new in zip(graph.updates, roots[count:]))
+    return Graph(graph.inputs, tuple(roots[:count]), updates, graph.name)
+
+
+class _Scheduler:
+    def __init__(self, graph: Graph, state_buffers: Mapping[Node, Buffer]):
+        self.graph = graph
+        self.memory: dict[Node, Buffer] = {}
+        self.aliases: dict[Buffer, Buffer] = {}
+        self.state_buffers = state_buffers
+        self.copies: list[tuple[Node, Node]] = []
+
+    def run(self) -> Schedule:
+        graph = self.graph
+        anchors = choose_anchors(graph)
+        groups = group_anchors(anchors)
+        self._leaf_buffers()
+        self._anchor_buffers(groups)
+        in_place = self._order_updates(groups)
+        groups = order_groups(groups)
+        kernels: list[Kernel] = []
+        homes: dict[Node, list[Kernel]] = {}
+        for number, group in enumerate(groups):
+            made = self._lower(group, f"k{number}")
+            kernels += made
+            homes.update(dict.fromkeys(group.nodes, made))
+        for state, new in graph.updates:
+            source, target = self.memory[new], self.memory[state]
+            if state in in_place and all(can_overwrite(k, target, source) for k in homes[new]):
+                self.aliases[source] = target
+            else:
+                kernels.append(_copy_kernel(source, target, f"copy{len(kernels)}"))
+        inputs = {n: self.memory[n] for n in graph.inputs}
+        result = Schedule(graph, kernels, inputs, [self.memory[n] for n in graph.outputs], self.aliases)
+        result.phases = place_barriers(result)
+        return result
+
+    def _leaf_buffers(self) -> None:
+        states = {state for state, _ in self.graph.updates}
+        for number, node in enumerate(self.graph.inputs):
+            role = "state" if node in states else "input"
+            known = self.state_buffers.get(node)
+            self.memory[node] = known or Buffer(f"in{number}", node.shape, node.dtype, role)
+        for number, node in enumerate(n for n in self.graph.nodes() if n.primitive is CONSTANT):
+            if not is_scalar_constant(node):
+                value = node.attrs["value"].value
+                self.memory[node] = Buffer(f"constant{number}", node.shape, node.dtype, "constant", value)
+
+    def _anchor_buffers(self, groups: list[Group]) -> None:
+        """Memory for anchors that another group reads, or that are roots; folds over rows always have some."""
+        home = {n: g for g in groups for n in g.nodes}
+        needed = set(self.graph.roots)
+        for group in groups:
+            for member in group.members:
+                needed.update(n for n in member.reads if n in home and home[n] is not group)
+            if group.style == "special":
+                needed.update(group.nodes)
+        for group in groups:
+            for member in group.members:
+                across = member.reduced and group.style == "loops" and min(member.reduced) < group.depth
+                if member.node in needed or across:
+                    role = "output" if member.node in self.graph.outputs else "temporary"
+                    name = f"t{len(self.memory)}"
+                    self.memory[member.node] = Buffer(name, member.node.shape, member.node.dtype, role)
+
+    def _order_updates(self, groups: list[Group]) -> set[Node]:
+        """Lets every reader of a state run before the new value is written; says for which states that works."""
+        home = {n: g for g in groups for n in g.nodes}
+        in_place: set[Node] = set()
+        for state, new in self.graph.updates:
+            writer = home[new]
+            readers = [g for g in groups if g is not writer and any(state in m.reads for m in g.members)]
+            if any(reaches(reader, writer) for reader in readers):
+                continue
+            writer.needs.update(readers)
+            in_place.add(state)
+        return in_place
+
+    def _lower(self, group: Group, name: str) -> list[Kernel]:
+        if group.style == "loops":
+            return RowKernel(group, self.memory, name).kernels()
+        if group.style == "contract":
+            return PlainContraction(group, self.memory, name).kernels()
+        node = group.members[0].node
+        if not has_lowering(node):
+            raise CompileError(f"The primitive {node.primitive.name} cannot be compiled yet ({node.source}).")
+        return SpecialKernels(group, self.memory, name).kernels()
+
+
+def can_overwrite(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
+    """Whether `new` can be written in the memory of `old` while the kernel runs.
+
+    It can where the kernel reads `old` only at the element that the same pass of the same loop then writes.
+    """
+    return _overwrites(kernel.body, old, new)
+
+
+def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
+    reads_here, writes_here = set(), set()
+    for statement in body:
+        if isinstance(statement, Loop):
+            continue
+        for e in _loads(statement, old):
+            reads_here.add(e.args[0])
+        if isinstance(statement, Store) and statement.buffer is new:
+            writes_here.add(statement.index)
+    inner = [s for s in body if isinstance(s, Loop)]
+    touching = [s for s in inner if _touches(s, old) or _touches(s, new)]
+    if writes_here:
+        return not touching and len(writes_here) == 1 and reads_here <= writes_here
+    if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):
+        return False
+    if reads_here and touching:
+        return False
+    return all(_overwrites(s.body, old, new) for s in touching)
+
+
+def _loads(statement: Statement, buffer: Buffer) -> list[Expr]:
+    return [e for e in expressions(operands(statement)) if e.op == "load" and e.attr is buffer]
+
+
+def _touches(loop: Loop, buffer: Buffer) -> bool:
+    return any(buffer in reads or buffer in writes for reads, writes in map(accesses, walk([loop])))
+
+
+def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:
+    b = Builder()
+    variables = [b.variable(d) for d in source.shape]
+    place = b.linear(tuple(variables), source.shape)
+    store = Store(target, place, b.load(source, place))
+    body = [nest(b, variables, [store])] if variables else [store]
+    return Kernel(name, b.const(1, INDEX), b.variable(MOST_TASKS), body, label="new state")
+
+
+def place_barriers(plan: Schedule) -> list[int]:
+    """The phase of every kernel: a barrier goes where a kernel needs what other threads may still be at.
+
+    Kernels of a single task all run on the first thread, one after the other, and need none among themselves.
+    """
+    phases: list[int] = []
+    phase = 0
+    written: dict[Buffer, bool] = {}
+    read: dict[Buffer, bool] = {}
+    for kernel in plan.kernels:
+        alone = kernel.tasks.op == "const" and kernel.tasks.attr == 1
+        reads = {plan.resolved(b) for b in kernel.read()}
+        writes = {plan.resolved(b) for b in kernel.written()}
+        waits = any(b in written and not (alone and written[b]) for b in reads | writes)
+        waits = waits or any(b in read and not (alone and read[b]) for b in writes)
+        if waits:
+            phase += 1
+            written, read = {}, {}
+        phases.append(phase)
+        for b in writes:
+            written[b] = written.get(b, True) and alone
+        for b in reads:
+            read[b] = read.get(b, True) and alone
+    return phases

@@ -1,0 +1,183 @@
+"""Kernels of primitives whose order of work matters: running folds, scattered additions, permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lamina import primitives
+from lamina.base import dtypes
+from lamina.graph import Node
+from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
+from lamina.schedule.fusion import Group
+from lamina.schedule.loops import Declare, Kernel, Statement, Store, Update
+from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.rows import describe, nest
+
+
+class SpecialKernels:
+    """The kernels of one node; which ones depends on its kind or, where the kind says too little, its primitive."""
+
+    def __init__(self, group: Group, memory: Mapping[Node, Buffer], name: str):
+        self.b = Builder()
+        self.node = group.members[0].node
+        self.memory = memory
+        self.name = name
+        self.lowering = Lowering(self.b, self._resolve)
+
+    def kernels(self) -> list[Kernel]:
+        lowering = _BY_KIND.get(self.node.kind) or _BY_PRIMITIVE[self.node.primitive]
+        return lowering(self)
+
+    def _resolve(self, node: Node, index: Index) -> Expr | None:
+        if node in self.memory and node is not self.node:
+            return self.b.load(self.memory[node], self.b.linear(index, node.shape))
+        return None
+
+    def read(self, operand: int, index: Index) -> Expr:
+        return widen(self.b, self.lowering.value(self.node.inputs[operand], index))
+
+    def kernel(self, body: list[Statement], suffix: str = "", scratch: list[Buffer] | None = None) -> Kernel:
+        """One task: these are kernels in which every step may depend on the one before."""
+        one = self.b.const(1, INDEX)
+        label = describe([self.node])
+        return Kernel(self.name + suffix, one, self.b.variable(1), body, scratch or [], label=label)
+
+    @property
+    def out(self) -> Buffer:
+        return self.memory[self.node]
+
+
+def _cumulative(s: SpecialKernels) -> list[Kernel]:
+    b, node = s.b, s.node
+    axis, extent = node.attrs["axis"], node.shape[node.attrs["axis"]]
+    variables = [b.variable(d) for d in node.shape]
+    along = variables[axis]
+    place = b.sub(b.dim(extent - 1), along) if node.attrs["reverse"] else along
+    index = (*variables[:axis], place, *variables[axis + 1 :])
+    dtype = dtypes.compute_dtype(node.dtype)
+    accumulator = b.accumulator(f"{s.name}_running", dtype)
+    identity = b.const(node.primitive.identity(dtype), dtype)
+    folded = node.primitive.lower(b, accumulator, b.cast(s.read(0, index), dtype))
+    shown = accumulator if node.attrs["exclusive"] else folded
+    step: list[Statement] = [
+        Store(s.out, b.linear(index, node.shape), b.cast(shown, node.dtype)),
+        Update(accumulator, folded),
+    ]
+    run = nest(b, [along], step, vector=False)
+    body: list[Statement] = [Declare(accumulator, identity), run]
+    others = [v for v in variables if v is not along]
+    return [s.kernel([nest(b, others, body, vector=False)] if others else body)]
+
+
+def _copy_operand(s: SpecialKernels) -> Kernel:
+    """The node's first operand, copied to where its result will be."""
+    variables = [s.b.variable(d) for d in s.node.shape]
+    place = s.b.linear(tuple(variables), s.node.shape)
+    store = Store(s.out, place, s.b.cast(s.read(0, tuple(variables)), s.node.dtype))
+    return s.kernel([nest(s.b, variables, [store])] if variables else [store], "_copy")
+
+
+def _scatter_add(s: SpecialKernels) -> list[Kernel]:
+    b, node = s.b, s.node
+    axis = node.attrs["axis"]
+    indices, updates = node.inputs[1], node.inputs[2]
+    variables = [b.variable(d) for d in updates.shape]
+    after = axis + indices.rank
+    where = s.read(1, tuple(variables[axis:after]))
+    place = b.check_index(b.cast(where, INDEX), b.dim(node.shape[axis]))
+    target = b.linear((*variables[:axis], place, *variables[after:]), node.shape)
+    add = _add_at(s, target, s.read(2, tuple(variables)))
+    distinct = after < updates.rank
+    return [_copy_operand(s), s.kernel([_over(b, variables, [add], distinct)])]
+
+
+def _scatter_add_along_axis(s: SpecialKernels) -> list[Kernel]:
+    b, node = s.b, s.node
+    axis, updates = node.attrs["axis"], node.inputs[2]
+    variables = [b.variable(d) for d in updates.shape]
+    place = b.check_index(b.cast(s.read(1, tuple(variables)), INDEX), b.dim(node.shape[axis]))
+    target = b.linear((*variables[:axis], place, *variables[axis + 1 :]), node.shape)
+    add = _add_at(s, target, s.read(2, tuple(variables)))
+    distinct = axis < updates.rank - 1
+    return [_copy_operand(s), s.kernel([_over(b, variables, [add], distinct)])]
+
+
+def _over(b: Builder, variables: list[Expr], body: list[Statement], distinct: bool) -> Statement:
+    """Loops over all updates; vectors of them only where their places are distinct for sure."""
+    return nest(b, variables, body, vector=distinct) if variables else body[0]
+
+
+def _add_at(s: SpecialKernels, target: Expr, update: Expr) -> Store:
+    dtype = dtypes.compute_dtype(s.node.dtype)
+    total = s.b.add(s.b.cast(s.b.load(s.out, target), dtype), s.b.cast(update, dtype))
+    return Store(s.out, target, s.b.cast(total, s.node.dtype))
+
+
+DIGIT_BITS = 8
+
+
+def _random_permutation(s: SpecialKernels) -> list[Kernel]:
+    """Sorts the positions by their random bits: a stable radix sort, a byte at a time."""
+    b, node = s.b, s.node
+    length = node.shape[0]
+    bits = primitives.random_bits(node.inputs[0], (length,))
+    keys = [Buffer(f"{s.name}_keys{k}", (length,), "uint32", "local") for k in range(2)]
+    places = [Buffer(f"{s.name}_places", (length,), INDEX, "local"), s.out]
+    counts = Buffer(f"{s.name}_counts", (1 << DIGIT_BITS,), INDEX, "local")
+    position = b.variable(length)
+    value = s.lowering.value(bits, (position,))
+    body: list[Statement] = [
+        nest(b, [position], [Store(keys[0], position, value), Store(places[0], position, position)])
+    ]
+    passes = 32 // DIGIT_BITS
+    source, target = 0, 1
+    for number in range(passes):
+        body += _radix_pass(b, keys, places, counts, source, target, number * DIGIT_BITS)
+        source, target = target, source
+    if places[source] is not s.out:
+        copied = b.variable(length)
+        body.append(nest(b, [copied], [Store(s.out, copied, b.load(places[source], copied))]))
+    return [s.kernel(body, scratch=[*keys, places[0], counts])]
+
+
+def _radix_pass(
+    b: Builder, keys: list[Buffer], places: list[Buffer], counts: Buffer, source: int, target: int, shift: int
+) -> list[Statement]:
+    """Counts the digits, turns counts into first positions, and moves every item to its digit's next one."""
+    length, size = keys[0].shape[0], counts.shape[0]
+
+    def digit(item: Expr) -> Expr:
+        shifted = b.shift_right(b.load(keys[source], item), b.const(shift, "uint32"))
+        return b.cast(b.bit_and(shifted, b.const(int(size) - 1, "uint32")), INDEX)  # type: ignore[arg-type]
+
+    one = b.const(1, INDEX)
+    cleared, item, bucket, moved = (b.variable(n) for n in (size, length, size, length))
+    accumulator = b.accumulator(f"first{shift}_{keys[0].name}", INDEX)
+    found = b.load(counts, bucket)
+    place = b.load(counts, digit(moved))
+    move: list[Statement] = [
+        Store(keys[target], place, b.load(keys[source], moved)),
+        Store(places[target], place, b.load(places[source], moved)),
+        Store(counts, digit(moved), b.add(place, one)),
+    ]
+    return [
+        nest(b, [cleared], [Store(counts, cleared, b.const(0, INDEX))]),
+        nest(b, [item], [Store(counts, digit(item), b.add(b.load(counts, digit(item)), one))], vector=False),
+        Declare(accumulator, b.const(0, INDEX)),
+        nest(b, [bucket], [Store(counts, bucket, accumulator), Update(accumulator, b.add(accumulator, found))], vector=False),
+        nest(b, [moved], move, vector=False),
+    ]  # fmt: skip
+
+
+_BY_KIND: dict[str, Callable[[SpecialKernels], list[Kernel]]] = {"cumulative": _cumulative}
+_BY_PRIMITIVE: dict[object, Callable[[SpecialKernels], list[Kernel]]] = {
+    primitives.SCATTER_ADD: _scatter_add,
+    primitives.SCATTER_ADD_ALONG_AXIS: _scatter_add_along_axis,
+    primitives.RANDOM_PERMUTATION: _random_permutation,
+}
+
+
+def has_lowering(node: Node) -> bool:
+    return node.kind in _BY_KIND or node.primitive in _BY_PRIMITIVE
+
+

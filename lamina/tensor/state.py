@@ -1,0 +1,47 @@
+"""What is going on in this thread: a trace, gradient tapes, a search for NaN. One small object, read by every op."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lamina.tensor.tape import GradientTape
+    from lamina.tensor.trace import Trace
+
+
+class State(threading.local):
+    """Settings of a thread.
+
+    Attributes:
+        trace: the trace that is being recorded, or None.
+        tapes: gradient tapes that are recording, the outermost first.
+        nans: whether eager operations look for NaN and infinity.
+        busy: whether any of the above is on; a single test on the path of every operation.
+    """
+
+    trace: Trace | None = None
+    tapes: tuple[GradientTape, ...] = ()
+    nans: bool = False
+    busy: bool = False
+
+    def change(self, **settings: Any) -> None:
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.busy = self.trace is not None or bool(self.tapes) or self.nans
+
+
+state = State()
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Runs the block at once and unrecorded, whatever trace or tape is on: used while variables are created."""
+    trace, tapes = state.trace, state.tapes
+    state.change(trace=None, tapes=())
+    try:
+        yield
+    finally:
+        state.change(trace=trace, tapes=tapes)

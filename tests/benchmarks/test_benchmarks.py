@@ -1,0 +1,115 @@
+"""The benchmark command, on tiny cases, and the arithmetic of its table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import table
+from benchmarks.peers import find_peers
+from benchmarks.runner import Measured, Result
+from benchmarks.workload import Case, Goal, Workload
+from benchmarks.workloads import WORKLOADS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+
+
+def test_numpy_by_hand_is_measured_and_written_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "rows.json"
+    done = command("--quick", "--repeats", "3", "--only", "line", "--peers", "numpy", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(file.read_text())["rows"]
+    (result,) = row["results"]
+    assert result["peer"] == "numpy"
+    assert len(result["samples"]) == 3
+    assert result["median"] > 0
+
+
+def test_lamina_trains_to_the_same_losses_as_numpy_by_hand() -> None:
+    done = command("--quick", "--repeats", "1", "--only", "line,mlp", "--peers", "lamina,numpy")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("agree") == 4
+    assert "DIFFER" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["matmul", "bandwidth"])
+def test_lamina_computes_the_same_as_numpy_by_hand(name: str) -> None:
+    done = command("--quick", "--repeats", "1", "--only", name, "--peers", "lamina,numpy,peak")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "did not run" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["process", "overhead", "predict", "call", "first-call", "import", "memory"])
+def test_workload_runs_for_lamina(name: str) -> None:
+    done = command("--quick", "--repeats", "1", "--only", name, "--peers", "lamina")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "did not run" not in done.stdout
+
+
+def test_an_unknown_workload_is_refused_with_the_known_ones() -> None:
+    done = command("--only", "knitting")
+    assert done.returncode == 2
+    assert "unknown: knitting" in done.stderr
+    assert "mlp" in done.stderr
+
+
+def test_an_interpreter_that_does_not_start_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    places = find_peers([str(tmp_path / "no-such-python")])
+    assert "numpy" in places
+    assert "left out" in capsys.readouterr().err
+
+
+def test_a_named_interpreter_serves_only_its_peer() -> None:
+    places = find_peers([f"numpy={sys.executable}"])
+    assert places["numpy"].python == sys.executable
+
+
+def measured(results: list[Result], goal: Goal, more_is_better: bool = False) -> Measured:
+    workload = Workload("w", "title", "ms", lambda quick: [], {}, more_is_better=more_is_better)
+    return Measured(workload, Case("case", {}, goal), "all", results)
+
+
+def test_ratios_are_of_medians_and_turn_with_the_direction() -> None:
+    results = [Result("lamina", [2.0, 1.0, 9.0]), Result("torch", [6.0])]
+    assert table.times_better(measured(results, Goal()), results[1]) == 3.0
+    assert table.times_better(measured(results, Goal(), more_is_better=True), results[1]) == pytest.approx(1 / 3)
+
+
+def test_goals_are_judged_against_limit_share_and_fastest_peer() -> None:
+    goal = Goal(limit=3.0, share=0.5, times={"fastest": 4.0})
+    results = [Result("lamina", [2.0]), Result("peak", [8.0]), Result("torch", [6.0]), Result("numpy", [20.0])]
+    verdicts = table.verdicts(measured(results, goal))
+    assert [v["met"] for v in verdicts] == [True, False, False]
+    assert [v["value"] for v in verdicts] == [2.0, 0.25, 3.0]
+
+
+def test_a_goal_against_a_missing_peer_is_not_measured() -> None:
+    (verdict,) = table.verdicts(measured([Result("lamina", [2.0])], Goal(times={"torch": 2.0})))
+    assert verdict["met"] is None
+    assert "not measured" in verdict["text"]
+
+
+def test_losses_are_compared_with_numpy_by_hand() -> None:
+    results = [Result("lamina", [1.0], 0.5), Result("numpy", [1.0], 0.502), Result("torch", [1.0], 0.6)]
+    case = measured(results, Goal())
+    assert [table.agrees(case, result) for result in results] == [True, True, False]
+    assert "DIFFER" in table.render(case)
+
+
+def test_a_peer_that_fails_says_why() -> None:
+    text = table.render(measured([Result("torch", failed="ImportError: no such thing")], Goal()))
+    assert "did not run: ImportError: no such thing" in text
+
+
+def test_every_workload_measures_lamina() -> None:
+    assert all("lamina" in workload.peers for workload in WORKLOADS.values())
