@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from lamina.optimizers import Optimizer
     from lamina.random import SeedGenerator
     from lamina.regularizers import Regularizer
-    from lamina.tensor import GradientTape, Tensor, Variable, from_dlpack, function
+    from lamina.tensor import GradientTape, Tensor, Variable, from_dlpack
+    from lamina.tensor.function import function
 
 _SUBMODULES = (
     "activations", "callbacks", "constraints", "data", "datasets", "debug", "initializers", "layers",

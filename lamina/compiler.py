@@ -1,13 +1,19 @@
-"""Runs the stages one after the other: graph in, something that runs on arrays out."""
+"""The only place that knows every stage: graph in, a native program that runs on arrays out.
+
+    graph -> optimize -> schedule (kernels, phases, lifetimes) -> codegen (LLVM text) -> runtime (machine code)
+
+`lamina.debug` shows what each stage made of a function.
+"""
 
 from __future__ import annotations
 
-import ctypes
+import functools
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import evaluate_shape
 from lamina.graph import Graph, Node, verify
@@ -27,147 +33,175 @@ class InterpretedGraph:
         return interpret_graph(self.graph, arrays)
 
 
-def compile_graph(graph: Graph, *, interpret: bool | None = None):
-    """Turns a graph into something that runs on arrays given in the order of its inputs."""
+def compile_graph(graph: Graph, *, interpret: bool | None = None) -> InterpretedGraph | CompiledGraph:
+    """Turns a graph into something that runs on arrays given in the order of its inputs.
+
+    Args:
+        interpret: run in the NumPy interpreter; default `config.interpret`.
+    """
     if config.interpret if interpret is None else interpret:
         return InterpretedGraph(graph)
     return CompiledGraph(graph)
 
 
-def compile_loop(program: LoopProgram, *, interpret: bool | None = None):
+def compile_loop(program: LoopProgram, *, interpret: bool | None = None) -> InterpretedLoop | CompiledLoop:
     """Turns a loop program into something with `advance`, as `lamina.graph.loop.InterpretedLoop` has it."""
     if config.interpret if interpret is None else interpret:
         return InterpretedLoop(program)
     return CompiledLoop(program)
 
 
-def _build(stages, symbols):
-    from lamina.codegen.driver import ENTRY, ProgramWriter
-    from lamina.codegen.target import host_target
-    from lamina.runtime.program import Program
-    import llvmlite.binding as llvm
+class Compilation:
+    """A program on its way through the stages; each stage's result is made when first asked for.
 
-    target = host_target()
-    text = ProgramWriter(stages, symbols, target, {}).write()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    tm = llvm.Target.from_triple(target.triple).create_target_machine(cpu=target.cpu, features=target.features, opt=2)
-    open('/tmp/last.ll','w').write(text.text)
-    mod = llvm.parse_assembly(text.text)
-    mod.verify()
-    pto = llvm.create_pipeline_tuning_options(speed_level=1)
-    pto.slp_vectorization = False
-    pto.loop_vectorization = False
-    pto.loop_unrolling = False
-    pb = llvm.create_pass_builder(tm, pto)
-    pm = pb.getModulePassManager()
-    pm.run(mod, pb)
-    engine = llvm.create_mcjit_compiler(mod, tm)
-    engine.finalize_object()
-    import threading
+    Attributes:
+        graphs: optimised graphs by name: `main`, or `prologue`, `body` and `epilogue`.
+        stages: their schedules.
+        symbols: names of the sizes that stay open until the program runs.
+    """
 
-    def run_threads(function, pointer, count):
-        workers = [threading.Thread(target=function, args=(pointer, t, count)) for t in range(1, count)]
-        for w in workers:
-            w.start()
-        function(pointer, 0, count)
-        for w in workers:
-            w.join()
+    def __init__(self, graphs: Mapping[str, Graph], streams: frozenset[Node] = frozenset(), loop: bool = False):
+        from lamina.codegen.driver import Stage
+        from lamina.schedule.target import host_target
+        from lamina.optimize import optimize
+        from lamina.schedule.schedule import schedule
 
-    yield_address = ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value
-    program = Program(engine.get_function_address(ENTRY), (engine, mod), stages, text.buffers, text.symbols, run_threads, yield_address)
-    program.text = text.text
-    program.tm = tm
-    return program
+        self.target = host_target()
+        self.graphs = {name: optimize(graph) for name, graph in graphs.items()}
+        self.inputs: dict[Node, object] = {}
+        self.stages: list[Stage] = []
+        symbols = {s for g in graphs.values() for s in g.symbols()} | ({BATCH} if loop else set())
+        self.symbols = sorted(symbols)
+        for name, graph in self.graphs.items():
+            plan = schedule(graph, self.target, self.inputs)
+            self.inputs.update(plan.inputs)
+            moving = set(plan.outputs) if name in ("body", "epilogue") else set()
+            if name == "body":
+                moving |= {plan.inputs[n] for n in streams}
+            self.stages.append(Stage(name, plan, frozenset(moving)))
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The whole program as LLVM text."""
+        from lamina.codegen.driver import write_program
+        from lamina.runtime.spinning import barrier_ir
+
+        return write_program(self.stages, self.symbols, self.target, barrier_ir(self.target))
+
+    def key(self) -> str:
+        """The name of the machine code in the cache: decided by the loop IR, so no LLVM text is needed to find it."""
+        from lamina.codegen.driver import describe_program
+        from lamina.runtime import native
+
+        return native.object_key(describe_program(self.stages, self.symbols) + _fingerprint(), self.target)
+
+    def build(self):  # noqa: ANN201
+        """The program in machine code, from the cache where it is there."""
+        from lamina.codegen.driver import ENTRY, buffer_table
+        from lamina.runtime import cache, native
+        from lamina.runtime.program import Program
+
+        key = self.key()
+        data = cache.get(key)
+        if data is None:
+            data = native.compile_object(self.text, self.target)
+            cache.put(key, data)
+        library = native.load(data, [ENTRY])
+        return Program(library, ENTRY, self.stages, buffer_table(self.stages), self.symbols)
+
+
+@functools.cache
+def _fingerprint() -> str:
+    """Changes whenever the code generator's own files do, so that an edited compiler never finds old code."""
+    folder = Path(__file__).parent / "codegen"
+    facts = []
+    for directory, _, files in os.walk(folder):
+        for name in sorted(files):
+            if name.endswith(".py"):
+                found = os.stat(os.path.join(directory, name))
+                facts.append(f"{name}:{found.st_size}:{found.st_mtime_ns}")
+    return "\n".join(sorted(facts))
 
 
 class CompiledGraph:
-    """A graph as a native program."""
+    """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place."""
 
     def __init__(self, graph: Graph):
-        from lamina.codegen.driver import Stage
-        from lamina.schedule.schedule import schedule
-
-        verify(graph)
-        self.graph = graph
-        plan = schedule(graph)
-        self.plan = plan
-        self.program = _build([Stage("main", plan)], graph.symbols())
-        self.outputs = plan.outputs
-        self.numbers = [self.program.number[plan.inputs[n]] for n in graph.inputs]
-        self.output_numbers = [self.program.number[b] for b in plan.outputs]
-
-    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         from lamina.runtime.buffers import empty_aligned
         from lamina.runtime.program import address
 
-        graph, program = self.graph, self.program
-        symbols = bind_symbols((n.shape, a.shape) for n, a in zip(graph.inputs, arrays))
-        layout = program.layout(symbols)
-        for number, array in zip(self.numbers, arrays):
-            layout.table[number] = address(array)
-        results = []
-        for number, buffer in zip(self.output_numbers, self.outputs):
-            array = empty_aligned(evaluate_shape(buffer.shape, symbols), dtypes.to_numpy(buffer.dtype))
-            layout.table[number] = address(array)
-            results.append(array)
-        program.call(layout)
+        verify(graph)
+        self.graph = graph
+        self.compilation = Compilation({"main": graph})
+        self.program = self.compilation.build()
+        plan = self.compilation.stages[0].schedule
+        number = self.program.number
+        self._inputs = [number[plan.inputs[n]] for n in graph.inputs]
+        self._outputs = [(number[b], b.shape, b.dtype) for b in plan.outputs]
+        self._shapes = [n.shape for n in graph.inputs]
+        self._empty, self._address = empty_aligned, address
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        program, address = self.program, self._address
+        arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        symbols = bind_symbols(zip(self._shapes, [a.shape for a in arrays]))
+        with program.lock:
+            layout = program.layout(symbols)
+            table = layout.table
+            for number, array in zip(self._inputs, arrays):
+                table[number] = address(array)
+            results = []
+            for number, shape, dtype in self._outputs:
+                result = self._empty(evaluate_shape(shape, symbols), dtype)
+                table[number] = address(result)
+                results.append(result)
+            program.call(layout)
         return results
 
 
 class CompiledLoop:
-    """A loop program as a native program."""
+    """A loop program as a native program; see `lamina.graph.loop.InterpretedLoop` for what `advance` does."""
 
     def __init__(self, loop: LoopProgram):
-        from lamina.codegen.driver import Stage
-        from lamina.schedule.schedule import schedule
-
         loop.verify()
         self.loop = loop
-        names = {"prologue": loop.prologue, "body": loop.body, "epilogue": loop.epilogue}
-        shared: dict = {}
-        stages = []
-        for name, graph in names.items():
-            if graph is None:
-                continue
-            plan = schedule(graph, shared)
-            shared.update(plan.inputs)
-            streams = set()
-            if name == "body":
-                streams = {plan.inputs[n] for n in loop.streams} | set(plan.outputs)
-            elif name == "epilogue":
-                streams = set(plan.outputs)
-            stages.append(Stage(name, plan, frozenset(streams)))
-        self.shared = shared
-        symbols = sorted({BATCH, *(s for g in loop.stages() for s in g.symbols())})
-        self.program = _build(stages, symbols)
-        self.stages = {s.name: s for s in stages}
+        named = {"prologue": loop.prologue, "body": loop.body, "epilogue": loop.epilogue}
+        graphs = {name: graph for name, graph in named.items() if graph is not None}
+        self.compilation = Compilation(graphs, frozenset(loop.streams), loop=True)
+        self.program = self.compilation.build()
+        self.schedules = {s.name: s.schedule for s in self.compilation.stages}
+        self.inputs = {n: self.program.number[b] for n, b in self.compilation.inputs.items()}
 
-    def advance(self, state: LoopState, arrays: Mapping[Node, np.ndarray], outputs, logs, max_steps: int) -> None:
+    def advance(
+        self,
+        state: LoopState,
+        arrays: Mapping[Node, np.ndarray],
+        outputs: Sequence[np.ndarray],
+        logs: Sequence[np.ndarray],
+        max_steps: int,
+    ) -> None:
         from lamina.codegen.driver import Slot
         from lamina.runtime.program import address
 
-        program = self.program
-        streams = self.loop.streams
-        symbols = bind_symbols((n.shape, arrays[n].shape) for n in self.shared if n not in streams)
+        program, streams = self.program, self.loop.streams
+        whole = [(n.shape, arrays[n].shape) for n in self.inputs if n not in streams]
+        symbols = bind_symbols(whole)
         symbols[BATCH] = min(state.batch_size, max(state.rows, 1))
-        layout = program.layout(symbols)
-        for node, buffer in self.shared.items():
-            number = program.number.get(buffer)
-            if number is None:
-                continue
-            layout.table[number] = address(arrays[node])
-            if node in streams:
-                layout.strides[number] = arrays[node].strides[0] if arrays[node].ndim else 0
-        for name, given in (("body", outputs), ("epilogue", logs)):
-            if name not in self.stages:
-                continue
-            for buffer, array in zip(self.stages[name].schedule.outputs, given):
-                number = program.number[buffer]
+        with program.lock:
+            layout = program.layout(symbols)
+            for node, number in self.inputs.items():
+                array = arrays[node]
                 layout.table[number] = address(array)
-                layout.strides[number] = array.nbytes // max(len(array), 1)
-        c = layout.context
-        c[Slot.EPOCH], c[Slot.EPOCHS], c[Slot.STEP], c[Slot.STEPS] = state.epoch, state.epochs, state.step, state.steps
-        c[Slot.ROWS], c[Slot.BATCH_SIZE], c[Slot.MAX_STEPS] = state.rows, state.batch_size, max_steps
-        program.call(layout)
-        state.epoch, state.step = int(c[Slot.EPOCH]), int(c[Slot.STEP])
+                if node in streams:
+                    layout.strides[number] = array.nbytes // max(len(array), 1)
+            for name, given in (("body", outputs), ("epilogue", logs)):
+                written = self.schedules[name].outputs if name in self.schedules else []
+                for buffer, array in zip(written, given):
+                    layout.table[program.number[buffer]] = address(array)
+                    layout.strides[program.number[buffer]] = array.nbytes // max(len(array), 1)
+            first = Slot.EPOCH
+            layout.context[first : first + 7] = (
+                state.epoch, state.epochs, state.step, state.steps, state.rows, state.batch_size, max_steps,
+            )  # fmt: skip
+            program.call(layout)
+            state.epoch, state.step = int(layout.context[Slot.EPOCH]), int(layout.context[Slot.STEP])

@@ -10,12 +10,19 @@ def fma_peak(settings: Settings, data: Inputs) -> Task:
     from lamina.base.config import config
     from lamina.runtime import peaks
 
-    return Task(lambda: peaks.fma_peak(config.threads) / 1e9)
+    return Task(lambda: peaks.multiply_add_speed(config.threads) / 1e9)
 
 
 def copy_peak(settings: Settings, data: Inputs) -> Task:
-    """GB/s of a copy between arrays far larger than the caches; a byte read and written counts twice."""
+    """GB/s of a copy between arrays larger than the caches, with the faster kind of stores.
+
+    A byte that is read and written counts twice.
+    """
     from lamina.base.config import config
     from lamina.runtime import peaks
+    from lamina.runtime.buffers import empty_aligned
 
-    return Task(lambda: peaks.copy_bandwidth(config.threads) / 1e9)
+    source, goal = empty_aligned((peaks.COPY_BYTES,), "uint8"), empty_aligned((peaks.COPY_BYTES,), "uint8")
+    source.fill(1)
+    goal.fill(0)
+    return Task(lambda: max(peaks.copy_speed(config.threads, kind, source, goal) for kind in (False, True)) / 1e9)

@@ -44,7 +44,7 @@ def relu6(x: Tensor) -> Tensor:
     return ops.relu6(x)
 
 
-def softmax(x: Tensor, axis: int = -1) -> Tensor:
+def softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis: positive numbers that sum to 1."""
     return ops.softmax(x, axis=axis)
 
@@ -175,5 +175,4 @@ def exponential(x: Tensor) -> Tensor:
 
 def mish(x: Tensor) -> Tensor:
     """`x * tanh(softplus(x))` (Misra, 2019)."""
-    x = ops.convert_to_tensor(x)
-    return x * ops.tanh(ops.softplus(x))
+    return ops.mish(x)

@@ -31,7 +31,7 @@ def run_doctor(peaks: bool = False, clear_cache: bool = False) -> int:
         The exit status: 0 when the compiler works, 1 when it does not.
     """
     if clear_cache:
-        print(_line("cache cleared", f"{clear_cache_files(config.cache_dir)} files deleted"))
+        print(_line("cache cleared", f"{clear_cache_files(config.cache_dir)} entries deleted"))
     for name, text in (*_versions(), *_machine(), *_settings()):
         print(_line(name, text))
     problem, text = _self_check()
@@ -98,31 +98,41 @@ def _settings() -> Iterator[tuple[str, str]]:
 
 
 def _cache_state(folder: Path) -> str:
-    if not folder.exists():
-        return "not made yet"
-    sizes = [path.stat().st_size for path in _files(folder)]
-    writable = "writable" if os.access(folder, os.W_OK) else "NOT writable: programs are compiled anew each time"
-    return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, {writable}"
+    sizes = [path.stat().st_size for path in _entries(folder)]
+    text = f"{len(sizes)} entries, {sum(sizes) / 1e6:.1f} MB" if sizes else "empty"
+    if config.cache and not _cache_works():
+        return f"{text}; NOT usable: the folder must be yours, and yours alone to write"
+    return text
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+def _cache_works() -> bool:
+    """Whether what is kept can be read back."""
+    from lamina.runtime import cache
+
+    key, data = cache.key_of("doctor"), b"kept"
+    cache.put(key, data)
+    return cache.get(key) == data
+
+
+def _entries(folder: Path) -> list[Path]:
+    """The files that the cache has written; what else lies in the folder is not ours."""
+    return [path for path in folder.glob("*.object") if path.is_file() and not path.is_symlink()]
 
 
 def clear_cache_files(folder: Path) -> int:
-    """Deletes the files of the cache folder and returns how many there were."""
-    files = _files(folder)
-    for path in files:
+    """Deletes the compiled programs of a cache folder, and nothing else, and returns how many there were."""
+    entries = _entries(folder)
+    for path in entries:
         path.unlink(missing_ok=True)
-    return len(files)
+    return len(entries)
 
 
 def _self_check() -> tuple[bool, str]:
     """Compiles and runs one small function; gives whether something is wrong, and the findings."""
     import lamina
 
-    x = np.linspace(-2, 2, 999, dtype=np.float32)
-    w = np.outer(np.cos(x[:7]), np.sin(x[:999])).astype(np.float32)
+    x = np.linspace(-1, 1, 999, dtype=np.float32)
+    w = np.sin(np.arange(7 * 999, dtype=np.float32)).reshape(7, 999) / 10
     expected = np.tanh(w @ x + 1)
     function = lamina.function(lambda a, b: lamina.ops.tanh(lamina.ops.matmul(a, b) + 1))
     start = time.perf_counter()

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lamina.codegen.emitter import KernelEmitter
-from lamina.codegen.microkernel import Routine
-from lamina.codegen.target import Target
+from lamina.schedule.target import Target
+from lamina.codegen.routines import write_routine
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
-from lamina.schedule.loops import format_kernel
+from lamina.schedule.loops import Kernel, Routine, format_kernel
 from lamina.schedule.schedule import Schedule
 
 ENTRY = "lamina_run"
@@ -52,49 +52,67 @@ class Stage:
     streams: frozenset[Buffer] = frozenset()
 
 
-@dataclass
-class ProgramText:
-    """LLVM text of a program, its buffers in the order of the table, and the symbols in theirs."""
+def buffer_table(stages: Sequence[Stage]) -> list[Buffer]:
+    """The buffers of a program in the order in which native code finds them."""
+    return list(dict.fromkeys(b for s in stages for b in s.schedule.buffers()))
 
-    text: str
-    buffers: list[Buffer]
-    symbols: list[str]
-    routines: int
+
+def describe_program(stages: Sequence[Stage], symbols: Sequence[str]) -> str:
+    """Text that decides the LLVM text of a program: equal descriptions, equal machine code."""
+    table = {b: k for k, b in enumerate(buffer_table(stages))}
+    lines = [",".join(symbols)]
+    for stage in stages:
+        plan = stage.schedule
+        lines.append(f"stage {stage.name} streams {sorted(table[b] for b in stage.streams if b in table)}")
+        for kernel, phase in zip(plan.kernels, plan.phases):
+            places = [table[plan.resolved(b)] for b in kernel.buffers()]
+            lines.append(f"phase {phase} {places}\n{kernel_body(kernel)}")
+    return "\n".join(lines)
+
+
+def kernel_body(kernel: Kernel) -> str:
+    """The text of a kernel without its name."""
+    return format_kernel(kernel).split("\n", 1)[1]
+
+
+def write_program(stages: Sequence[Stage], symbols: Sequence[str], target: Target, barrier: str) -> str:
+    """LLVM text of the program of one graph (a stage `main`) or of a loop (`prologue`, `body`, `epilogue`).
+
+    Args:
+        barrier: text that defines `void @lamina_barrier(ptr state, i64 threads, ptr yield)`.
+    """
+    return ProgramWriter(stages, symbols, target).write(barrier)
 
 
 class ProgramWriter:
-    """Writes the program of one graph (a single stage named `main`) or of a loop (`prologue`, `body`, `epilogue`)."""
+    """Writes the text of a program; kernels that are equal are written once."""
 
-    def __init__(self, stages: Sequence[Stage], symbols: Sequence[str], target: Target, routines: dict[str, Routine]):
+    def __init__(self, stages: Sequence[Stage], symbols: Sequence[str], target: Target):
         self.stages = {s.name: s for s in stages}
         self.symbols = list(symbols)
         self.target = target
-        self.routines = routines
-        found = dict.fromkeys(b for s in stages for b in s.schedule.buffers())
-        self.table = {b: k for k, b in enumerate(found)}
+        self.table = {b: k for k, b in enumerate(buffer_table(stages))}
         self.functions: dict[str, str] = {}
+        self.routines: dict[Routine, str] = {}
         self._count = 0
 
-    def write(self) -> ProgramText:
+    def write(self, barrier: str) -> str:
         stages = [self._stage(s) for s in self.stages.values()]
         entry = self._loop() if "body" in self.stages else self._single()
-        bodies = list(self.functions.values())
-        routines = [r.text for r in self.routines.values()]
-        head = f'target triple = "{self.target.triple}"'
-        text = "\n\n".join([head, _BARRIER, *routines, *bodies, *stages, entry]) + "\n"
-        return ProgramText(text, list(self.table), self.symbols, len(routines))
+        return "\n\n".join([barrier, *self.routines.values(), *self.functions.values(), *stages, entry]) + "\n"
 
     def _temporary(self) -> str:
         self._count += 1
         return f"%r{self._count}"
 
-    def _kernel_function(self, kernel) -> str:  # noqa: ANN001
+    def _kernel_function(self, kernel: Kernel) -> str:
         """The function of a kernel; equal kernels share one."""
-        text = format_kernel(kernel).split("\n", 1)[1]
-        name = "kernel_" + hashlib.sha256(text.encode()).hexdigest()[:12]
+        name = "kernel_" + hashlib.sha256(kernel_body(kernel).encode()).hexdigest()[:12]
         if name not in self.functions:
             emitter = KernelEmitter(kernel, name, self.symbols, self.target)
             self.functions[name] = emitter.emit()
+            for routine in kernel.routines():
+                self.routines.setdefault(routine, write_routine(routine, self.target).text)
         return name
 
     def _stage(self, stage: Stage) -> str:
@@ -239,40 +257,3 @@ class ProgramWriter:
             "  ret void",
         ]
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", "entry:", *lines, "}"])
-
-
-# Threads count themselves in; the last one opens the gate for all by changing the generation.
-_BARRIER = """define internal void @lamina_barrier(ptr %state, i64 %threads, ptr %yield) noinline {
-entry:
-  %alone = icmp eq i64 %threads, 1
-  br i1 %alone, label %done, label %arrive
-arrive:
-  %gate = getelementptr i8, ptr %state, i64 64
-  %generation = load atomic i64, ptr %gate acquire, align 8
-  %before = atomicrmw add ptr %state, i64 1 acq_rel
-  %others = sub i64 %threads, 1
-  %last = icmp eq i64 %before, %others
-  br i1 %last, label %open, label %wait
-open:
-  store atomic i64 0, ptr %state monotonic, align 8
-  %next = add i64 %generation, 1
-  store atomic i64 %next, ptr %gate release, align 8
-  br label %done
-wait:
-  %spins = phi i64 [0, %arrive], [%more, %again]
-  %now = load atomic i64, ptr %gate acquire, align 8
-  %opened = icmp ne i64 %now, %generation
-  br i1 %opened, label %done, label %pause
-pause:
-  %more = add i64 %spins, 1
-  %low = and i64 %more, 4095
-  %long = icmp eq i64 %low, 0
-  br i1 %long, label %give, label %again
-give:
-  call void %yield()
-  br label %again
-again:
-  br label %wait
-done:
-  ret void
-}"""

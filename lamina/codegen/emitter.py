@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from lamina.base import dtypes
 from lamina.base.dims import Dim, Dimension
-from lamina.codegen.target import Target
+from lamina.schedule.target import Target
+from lamina.codegen.routines import routine_name
 from lamina.codegen.values import LLVM_TYPES, Value, Values, vector_type
 from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
 from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Statement, Store, Update, walk
@@ -217,7 +218,7 @@ class KernelEmitter:
                 arguments.append(f"ptr {self._pointer(argument.buffer, self._value(argument.index))}")
             else:
                 arguments.append(self._value(argument).typed)
-        self.scopes[-1].lines.append(f"  call void @{statement.function}({', '.join(arguments)})")
+        self.scopes[-1].lines.append(f"  call void @{routine_name(statement.function, self.target)}({', '.join(arguments)})")
 
     # Accumulators
 

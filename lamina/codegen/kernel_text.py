@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lamina.base import dtypes
 from lamina.base.errors import CompileError
-from lamina.codegen.target import Target
+from lamina.schedule.target import Target
 
 _TYPES = {"float32": "float", "float64": "double", "int32": "i32", "int64": "i64"}
 _SUFFIXES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64"}

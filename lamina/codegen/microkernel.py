@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from lamina.base.errors import CompileError
 from lamina.codegen.kernel_text import KernelText, Routine
-from lamina.codegen.target import CACHE_LINE, Target
+from lamina.schedule.target import CACHE_LINE, Target
 
 A_MODES = ("adjacent", "strided", "pointers")
 

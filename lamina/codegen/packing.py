@@ -8,7 +8,7 @@ after the other and needs no routine of its own but a copy.
 from __future__ import annotations
 
 from lamina.codegen.kernel_text import KernelText, Routine
-from lamina.codegen.target import Target
+from lamina.schedule.target import Target
 
 
 def pack_rows(target: Target, dtype: str, width: int, *, linkage: str = "internal") -> Routine:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from lamina.base import dtypes
 from lamina.base.errors import CompileError
 from lamina.codegen import vector_math
-from lamina.codegen.target import Target
+from lamina.schedule.target import Target
 
 LLVM_TYPES = {"bool": "i1", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16": "i16", "int32": "i32",
               "uint32": "i32", "int64": "i64", "uint64": "i64", "float16": "half", "bfloat16": "bfloat",

@@ -40,6 +40,8 @@ class ArrayData:
         Raises:
             DataError: if something is not numbers, empty, without rows, or of another length than `x`.
         """
+        if x is None:
+            raise DataError("x is None: no data was given.")
         if type(x) is np.ndarray:
             x = to_array(x, "x")
             inputs: tuple[np.ndarray, ...] = (x,)
@@ -127,9 +129,8 @@ def class_weights(y: np.ndarray, class_weight: dict[int, float]) -> np.ndarray:
 
 def _check_rows(inputs: tuple[np.ndarray, ...], y: np.ndarray | None, weights: np.ndarray | None) -> int:
     rows = len(inputs[0]) if inputs[0].ndim else -1
-    same = all(a.ndim and len(a) == rows for a in inputs)
-    same = same and (y is None or (y.ndim and len(y) == rows))
-    same = same and (weights is None or len(weights) == rows)
+    others = [a for a in (*inputs, y, weights) if a is not None]
+    same = all(a.ndim > 0 and len(a) == rows for a in others)
     if rows < 0 or not same:
         raise DataError(_row_error(inputs, y, weights))
     if rows == 0:

@@ -10,7 +10,14 @@ from lamina.initializers.constant import Constant, Identity, Ones, Zeros
 from lamina.initializers.initializer import Initializer
 from lamina.initializers.random import Orthogonal, RandomInitializer, RandomNormal, RandomUniform, TruncatedNormal
 from lamina.initializers.scaling import (
-    GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform, VarianceScaling, compute_fans,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    LecunNormal,
+    LecunUniform,
+    VarianceScaling,
+    compute_fans,
 )  # fmt: skip
 from lamina.objects import Registry, snake_case
 

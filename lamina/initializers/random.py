@@ -10,6 +10,7 @@ import numpy as np
 from lamina import ops, random
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.initializers.initializer import Initializer, standard_dtype
+from lamina.initializers.seeds import fresh_seed
 
 
 class RandomInitializer(Initializer):
@@ -28,10 +29,10 @@ class RandomInitializer(Initializer):
                 f"{type(self).__name__}: seed must be an int, a SeedGenerator or None. Received: {seed!r}."
             )
         self._given_seed = seed
-        self.seed = random.make_default_seed() if seed is None else seed
+        self.seed = fresh_seed() if seed is None else seed
 
     def get_config(self) -> dict[str, Any]:
-        seed = self._given_seed
+        seed: Any = self._given_seed
         if isinstance(seed, random.SeedGenerator):
             seed = {"class_name": "SeedGenerator", "config": seed.get_config()}
         return {"seed": seed}

@@ -114,10 +114,7 @@ class Softmax(_Elementwise):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         if mask is not None:
             inputs = ops.where(ops.cast(mask, "bool"), inputs, -3e4 if inputs.dtype == "float16" else -1e9)
-        if isinstance(self.axis, int):
-            return activations.softmax(inputs, axis=self.axis)
-        axes = tuple(self.axis)
-        return ops.exp(inputs - ops.logsumexp(inputs, axis=axes, keepdims=True))
+        return activations.softmax(inputs, axis=self.axis if isinstance(self.axis, int) else tuple(self.axis))
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis}

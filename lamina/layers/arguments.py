@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,9 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 @functools.cache
-def call_parameters(cls: type) -> Mapping[str, inspect.Parameter]:
+def call_parameters(call: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """The parameters of a layer class's `call`, without `self`."""
-    parameters = list(inspect.signature(cls.call).parameters.items())  # type: ignore[attr-defined]
-    return dict(parameters[1:])
+    return dict(list(inspect.signature(call).parameters.items())[1:])
 
 
 def check_keywords(owner: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -49,6 +47,8 @@ def check_keywords(owner: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None
 
 
 def _similar(name: str, known: set[str]) -> str:
+    import difflib  # only errors need it
+
     common = {"activation", "units", "use_bias", "name", "dtype", "trainable", "kernel_initializer", "rate", "seed"}
     close = difflib.get_close_matches(name, sorted(known | common), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from lamina import initializers, ops, regularizers
+from lamina import ops, regularizers
 from lamina.base import dtypes, trees
 from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, LaminaError, ShapeError
 from lamina.graph.source import source_scope
 from lamina.layers import weights as weighing
 from lamina.layers.arguments import (
-    call_parameters, check_keywords, constructor_arguments, is_tensor, prepare, shape_structure,
+    call_parameters,
+    check_keywords,
+    constructor_arguments,
+    is_tensor,
+    prepare,
+    shape_structure,
 )  # fmt: skip
 from lamina.layers.context import current_training, entered
 from lamina.layers.input_spec import InputSpec
@@ -88,7 +93,9 @@ class Layer:
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the outputs."""
-        raise NotImplementedError(f"{self._title()} has no `call(self, inputs)`. Define it in class {type(self).__name__}.")
+        raise NotImplementedError(
+            f"{self._title()} has no `call(self, inputs)`. Define it in class {type(self).__name__}."
+        )
 
     # ---- calling ----
 
@@ -120,7 +127,7 @@ class Layer:
 
     def _arguments(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
         """Arguments as tensors, and whether this is training."""
-        parameters = call_parameters(type(self))
+        parameters = call_parameters(type(self).call)
         cast = self._dtype if self.autocast and dtypes.is_float(self._dtype) else None
         args = tuple(prepare(a, cast) for a in args)
         kwargs = {key: prepare(value, cast) for key, value in kwargs.items()}
@@ -155,7 +162,7 @@ class Layer:
         """Builds for these arguments; a `build` with several parameters `x_shape` gets the shape of each `x`."""
         before = len(self._weights)
         wanted = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        names = list(call_parameters(type(self)))
+        names = list(call_parameters(type(self).call))
         given = dict(zip(names, args, strict=False)) | dict(kwargs)
         try:
             if len(wanted) > 1:
@@ -180,7 +187,7 @@ class Layer:
 
     def add_weight(
         self,
-        shape: Sequence[int] | int | None = None,
+        shape: Sequence[int | None] | int | None = None,
         initializer: Any = None,
         dtype: str | None = None,
         trainable: bool = True,

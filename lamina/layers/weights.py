@@ -98,7 +98,9 @@ def variables(layer: Layer, include_generators: bool) -> list[Variable]:
 
 
 def penalties(weights: Sequence[Variable]) -> list[Any]:
-    return [v.regularizer(v) for v in weights if getattr(v, "regularizer", None) is not None]
+    """The penalties of the weights that have a regularizer."""
+    pairs = [(getattr(v, "regularizer", None), v) for v in weights]
+    return [regularizer(variable) for regularizer, variable in pairs if regularizer is not None]
 
 
 def set_values(title: str, weights: Sequence[Variable], values: Any) -> None:

@@ -5,29 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.base.config import epsilon
 from lamina.losses.loss import LossFunctionWrapper
 from lamina.losses.shapes import prepare
 
 Reduction = str | None
 
 
-def clip_probability(p: Any) -> Any:
-    """A probability kept `epsilon()` away from 0 and 1, so that its logarithm is finite."""
-    return ops.clip(p, epsilon(), 1.0 - epsilon())
-
-
 def _smooth(y_true: Any, label_smoothing: float) -> Any:
     return y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing if label_smoothing else y_true
-
-
-def _crossentropy(y_true: Any, y_pred: Any, from_logits: bool) -> Any:
-    """Cross-entropy of every element."""
-    if from_logits:
-        # log(1 + exp(-|x|)) has no large argument, whatever x is.
-        return ops.maximum(y_pred, 0.0) - y_pred * y_true + ops.log1p(ops.exp(-ops.absolute(y_pred)))
-    p = clip_probability(y_pred)
-    return -(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p))
 
 
 def binary_crossentropy(
@@ -43,7 +28,8 @@ def binary_crossentropy(
         axis: -1.
     """
     y_true, y_pred = prepare("binary_crossentropy", y_true, y_pred)
-    return ops.mean(_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits), axis=axis)
+    losses = ops.binary_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits=from_logits)
+    return ops.mean(losses, axis=axis)
 
 
 def binary_focal_crossentropy(
@@ -67,7 +53,7 @@ def binary_focal_crossentropy(
     y_true = _smooth(y_true, label_smoothing)
     p = ops.sigmoid(y_pred) if from_logits else y_pred
     truth = y_true * p + (1.0 - y_true) * (1.0 - p)
-    loss = ops.power(1.0 - truth, gamma) * _crossentropy(y_true, p, from_logits=False)
+    loss = ops.power(1.0 - truth, gamma) * ops.binary_crossentropy(y_true, p)
     if apply_class_balancing:
         loss = loss * (y_true * alpha + (1.0 - y_true) * (1.0 - alpha))
     return ops.mean(loss, axis=axis)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.base.errors import ArgumentError, ShapeError
-from lamina.losses.binary import clip_probability
+from lamina.base.config import epsilon
+from lamina.base.errors import ArgumentError, IndexRangeError, ShapeError
 from lamina.losses.loss import LossFunctionWrapper
 
 Reduction = str | None
@@ -15,9 +15,11 @@ Reduction = str | None
 def _one_hot_pair(name: str, y_true: Any, y_pred: Any, label_smoothing: float, axis: int) -> tuple[Any, Any]:
     """Targets and predictions of one shape; targets smoothed."""
     y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(true) != len(pred) or any(a is not None and b is not None and a != b for a, b in zip(true, pred, strict=True)):
+    if len(true) != len(pred) or any(
+        a is not None and b is not None and a != b for a, b in zip(true, pred, strict=True)
+    ):
         sparse = len(true) < len(pred) or true[-1] == 1
         raise ShapeError(
             f"Loss {name!r}: y_true has shape {true} and y_pred has shape {pred}; both must be (batch, ..., classes). "
@@ -32,9 +34,9 @@ def _one_hot_pair(name: str, y_true: Any, y_pred: Any, label_smoothing: float, a
     return y_true, y_pred
 
 
-def _normalize(p: Any, axis: int) -> Any:
-    """Shares that sum to 1, kept away from 0 and 1."""
-    return clip_probability(p / ops.sum(p, axis=axis, keepdims=True))
+def _clip(p: Any) -> Any:
+    """A probability kept `epsilon()` away from 0 and 1, so that its logarithm is finite."""
+    return ops.clip(p, epsilon(), 1.0 - epsilon())
 
 
 def categorical_crossentropy(
@@ -54,8 +56,7 @@ def categorical_crossentropy(
         ShapeError: if the shapes differ.
     """
     y_true, y_pred = _one_hot_pair("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
-    logs = ops.log_softmax(y_pred, axis=axis) if from_logits else ops.log(_normalize(y_pred, axis))
-    return -ops.sum(y_true * logs, axis=axis)
+    return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
 def categorical_focal_crossentropy(
@@ -69,7 +70,8 @@ def categorical_focal_crossentropy(
 ) -> Any:
     """Cross-entropy times `alpha * (1 - p)^gamma` for each class (Lin et al., 2017); other arguments as above."""
     y_true, y_pred = _one_hot_pair("categorical_focal_crossentropy", y_true, y_pred, label_smoothing, axis)
-    p = _normalize(ops.softmax(y_pred, axis=axis) if from_logits else y_pred, axis)
+    p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred / ops.sum(y_pred, axis=axis, keepdims=True)
+    p = _clip(p)
     return ops.sum(alpha * ops.power(1.0 - p, gamma) * -y_true * ops.log(p), axis=axis)
 
 
@@ -99,7 +101,14 @@ def _class_numbers(y_true: Any, y_pred: Any, axis: int) -> Any:
 
 def _pick(x: Any, labels: Any, axis: int) -> Any:
     """The elements of `x` at the labels; a label out of range is an error."""
-    return ops.squeeze(ops.take_along_axis(x, ops.expand_dims(labels, axis), axis=axis), axis=axis)
+    try:
+        return ops.squeeze(ops.take_along_axis(x, ops.expand_dims(labels, axis), axis=axis), axis=axis)
+    except IndexRangeError as error:
+        classes = x.shape[axis]
+        raise IndexRangeError(
+            f"Loss 'sparse_categorical_crossentropy': y_true must hold class numbers from 0 to {classes - 1}, as "
+            f"y_pred has {classes} classes. {error}"
+        ) from None
 
 
 def sparse_categorical_crossentropy(
@@ -130,7 +139,7 @@ def sparse_categorical_crossentropy(
         loss = ops.logsumexp(y_pred, axis=axis) - _pick(y_pred, labels, axis)
     else:
         # Only the share of the right class is needed, so that one logarithm a row is taken.
-        loss = -ops.log(clip_probability(_pick(y_pred, labels, axis) / ops.sum(y_pred, axis=axis)))
+        loss = -ops.log(_clip(_pick(y_pred, labels, axis) / ops.sum(y_pred, axis=axis)))
     return loss if valid is None else ops.where(valid, loss, 0.0)
 
 

@@ -61,7 +61,7 @@ class Loss:
             y_pred: predictions.
             sample_weight: a factor for each sample `(batch,)`, or for each value; 1 when None.
         """
-        y_pred = ops.cast(ops.convert_to_tensor(y_pred), self._dtype)
+        y_pred = ops.convert_to_tensor(y_pred, self._dtype)
         y_true = ops.convert_to_tensor(y_true)
         if not self._takes_integers:
             y_true = ops.cast(y_true, self._dtype)
@@ -131,7 +131,7 @@ def reduce_weighted(
         valid: bools of the values' shape: which count; None for all.
         reduction: one of `REDUCTIONS`.
     """
-    weights = None if sample_weight is None else ops.cast(ops.convert_to_tensor(sample_weight), values.dtype)
+    weights = None if sample_weight is None else ops.convert_to_tensor(sample_weight, values.dtype)
     weights = _apply_valid(weights, valid, values.dtype, reduction)
     if weights is not None:
         values, weights = squeeze_or_expand_to_same_rank(values, weights)

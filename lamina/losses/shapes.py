@@ -32,7 +32,7 @@ def prepare(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         ShapeError: if they cannot be compared element by element.
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
     check_comparable(name, y_true, y_pred)
     return y_true, y_pred

@@ -22,7 +22,7 @@ def _matches(x: Any, y: Any) -> Any:
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """1 where targets and predictions are equal, 0 elsewhere."""
     y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
+    y_true = ops.convert_to_tensor(y_true, y_pred.dtype)
     return _matches(*squeeze_or_expand_to_same_rank(y_true, y_pred))
 
 

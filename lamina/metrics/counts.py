@@ -33,7 +33,7 @@ def parse_thresholds(owner: str, thresholds: float | Sequence[float] | None, def
     """
     if thresholds is None:
         return [default]
-    found = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
+    found: list[Any] = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
     if not found or any(t is None or not 0 <= t <= 1 for t in found):
         raise ArgumentError(f"{owner}: thresholds must be numbers from 0 to 1. Received: {thresholds!r}.")
     return [float(t) for t in found]
@@ -60,7 +60,7 @@ def count(
         multi_label: whether each place of the last axis is counted apart.
         label_weights: a factor for each place of the last axis.
     """
-    y_true, y_pred = ops.cast(ops.convert_to_tensor(y_true), dtype), ops.cast(ops.convert_to_tensor(y_pred), dtype)
+    y_true, y_pred = ops.convert_to_tensor(y_true, dtype), ops.convert_to_tensor(y_pred, dtype)
     y_pred, y_true = squeeze_or_expand_to_same_rank(y_pred, y_true)
     _check(y_true, y_pred, class_id)
     weights = _weights(y_true, sample_weight, label_weights, dtype)
@@ -82,7 +82,9 @@ def count(
 
 def _check(y_true: Any, y_pred: Any, class_id: int | None) -> None:
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(true) != len(pred) or any(a is not None and b is not None and a != b for a, b in zip(true, pred, strict=True)):
+    if len(true) != len(pred) or any(
+        a is not None and b is not None and a != b for a, b in zip(true, pred, strict=True)
+    ):
         raise ShapeError(
             f"y_true has shape {true} and y_pred has shape {pred}; true and false predictions are counted element by "
             "element, so that both must have one shape. One-hot encode class numbers first."
@@ -95,7 +97,7 @@ def _weights(y_true: Any, sample_weight: Any, label_weights: Any, dtype: str) ->
     """A weight for every element of `y_true`."""
     weights = ops.ones_like(y_true)
     if sample_weight is not None:
-        given = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
+        given = ops.convert_to_tensor(sample_weight, dtype)
         while len(given.shape) < len(y_true.shape):
             given = ops.expand_dims(given, -1)
         weights = weights * given

@@ -12,8 +12,9 @@ from lamina.base.config import epsilon
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.metrics.counts import Counts, count
 from lamina.metrics.metric import Metric
+from lamina.tensor import Variable
 
-_SUMMATIONS = {"interpolation": "interpolation", "minoring": "minoring", "majoring": "majoring"}
+_SUMMATIONS = ("interpolation", "minoring", "majoring")
 
 
 class AUC(Metric):
@@ -32,6 +33,11 @@ class AUC(Metric):
         label_weights: a weight for each label.
         from_logits: whether the sigmoid is still to be applied to predictions; False.
     """
+
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    true_negatives: Variable
 
     def __init__(
         self,

@@ -43,9 +43,11 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         """Adds a batch: targets, predictions, and a weight for each sample or value."""
-        y_true, y_pred = prepare(self.name, y_true, ops.cast(ops.convert_to_tensor(y_pred), self.dtype))
+        y_true, y_pred = prepare(self.name, y_true, ops.convert_to_tensor(y_pred, self.dtype))
         super().update_state(ops.square(y_true - y_pred), sample_weight=sample_weight)
 
     def result(self) -> Any:

@@ -8,6 +8,7 @@ from lamina import ops
 from lamina.base.config import epsilon
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.metrics.metric import Metric
+from lamina.tensor import Variable
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "intermediate_weights")
 
@@ -24,6 +25,11 @@ class FBetaScore(Metric):
         threshold: a prediction above it is 1; when None, the largest of a row is.
     """
 
+    true_positives: Variable
+    false_positives: Variable
+    false_negatives: Variable
+    intermediate_weights: Variable
+
     def __init__(
         self,
         average: str | None = None,
@@ -35,7 +41,9 @@ class FBetaScore(Metric):
         super().__init__(name=name, dtype=dtype)
         owner = type(self).__name__
         if average not in (None, "micro", "macro", "weighted"):
-            raise ArgumentError(f"{owner}: average must be None, 'micro', 'macro' or 'weighted'. Received: {average!r}.")
+            raise ArgumentError(
+                f"{owner}: average must be None, 'micro', 'macro' or 'weighted'. Received: {average!r}."
+            )
         if isinstance(beta, bool) or not isinstance(beta, (int, float)) or beta <= 0:
             raise ArgumentError(f"{owner}: beta must be a number above 0. Received: {beta!r}.")
         if threshold is not None and not 0 < threshold <= 1:
@@ -49,7 +57,7 @@ class FBetaScore(Metric):
         if len(y_true.shape) != 2 or len(y_pred.shape) != 2 or y_pred.shape[-1] is None:
             raise ShapeError(
                 f"{type(self).__name__} takes targets and predictions of shape (batch, classes). Received: y_true of "
-                f"shape {tuple(y_true.shape)}, y_pred of shape {tuple(y_pred.shape)}. One-hot encode class numbers first."
+                f"shape {tuple(y_true.shape)}, y_pred of shape {tuple(y_pred.shape)}. One-hot encode class numbers."
             )
         shape = () if self.average == "micro" else (y_pred.shape[-1],)
         for name in _COUNTS:
@@ -58,8 +66,8 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch: targets 0 or 1, predictions, and a weight for each sample."""
-        y_true = ops.cast(ops.convert_to_tensor(y_true), self.dtype)
-        y_pred = ops.cast(ops.convert_to_tensor(y_pred), self.dtype)
+        y_true = ops.convert_to_tensor(y_true, self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, self.dtype)
         if not self._built:
             self._build(y_true, y_pred)
         if self.threshold is None:
@@ -70,7 +78,7 @@ class FBetaScore(Metric):
         found = ops.cast(positive, self.dtype)
         weights = 1.0
         if sample_weight is not None:
-            weights = ops.expand_dims(ops.cast(ops.convert_to_tensor(sample_weight), self.dtype), 1)
+            weights = ops.expand_dims(ops.convert_to_tensor(sample_weight, self.dtype), 1)
         axis = None if self.average == "micro" else 0
         values = (found * y_true, found * (1.0 - y_true), (1.0 - found) * y_true, y_true)
         for name, value in zip(_COUNTS, values, strict=True):

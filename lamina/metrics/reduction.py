@@ -20,10 +20,10 @@ def reduce_to_samples(
         sample_weight: of the same shape, or without the last axes; None for 1.
         reduce: what is done over the axes after the batch: `ops.sum` or `ops.mean`.
     """
-    values = ops.cast(ops.convert_to_tensor(values), dtype)
+    values = ops.convert_to_tensor(values, dtype)
     weights = None
     if sample_weight is not None:
-        weights = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
+        weights = ops.convert_to_tensor(sample_weight, dtype)
         values, weights = squeeze_or_expand_to_same_rank(values, weights)
         rank = len(weights.shape)
         if len(values.shape) > rank:
@@ -71,7 +71,7 @@ class Mean(Metric):
         if weights is not None:
             count = ops.sum(weights)
         else:
-            count = ops.cast(values.dims[0], self.dtype) if len(values.shape) else 1.0
+            count = ops.convert_to_tensor(values.dims[0], self.dtype) if len(values.shape) else 1.0
         self.total.assign_add(ops.sum(values))
         self.count.assign_add(count)
 
@@ -83,11 +83,13 @@ class MeanMetricWrapper(Mean):
     """The mean of a function `fn(y_true, y_pred, **kwargs)` that gives a value for each sample."""
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
-        super().__init__(name=name or getattr(fn, "__name__", "mean_metric_wrapper"), dtype=dtype)
+        super().__init__(name=name or str(getattr(fn, "__name__", "mean_metric_wrapper")), dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(  # type: ignore[override]
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
         """Adds a batch: targets, predictions, and a weight for each sample or value."""
         super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight=sample_weight)
 

@@ -23,8 +23,8 @@ class Model(Trainer, Layer):
     def __init__(self, *args: Any, **kwargs: Any):
         if args or "inputs" in kwargs or "outputs" in kwargs:
             raise ArgumentError(
-                f"{type(self).__name__}: a model is made from layers in a list with Sequential([...]), or by a subclass "
-                "of Model with `__init__` and `call`. Positional arguments, `inputs` and `outputs` are not taken."
+                f"{type(self).__name__}: a model is made from layers in a list with Sequential([...]), or by a "
+                "subclass of Model with `__init__` and `call`. Positional arguments, `inputs`, `outputs` are not taken."
             )
         super().__init__(**kwargs)
         self._start_trainer()

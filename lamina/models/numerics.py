@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lamina.base import dtypes
 from lamina.base.dims import format_shape
 from lamina.base.errors import DataError, NumericError
 from lamina.graph import Graph, Node, topological
 from lamina.graph.interpreter import bind_symbols, evaluate_nodes, interpret
 from lamina.graph.loop import LoopProgram, LoopState
+from lamina.tensor.debugging import bad_kind
 
 
 class CheckedLoop:
@@ -131,13 +131,13 @@ def _walk_back(node: Node, values: Mapping[Node, np.ndarray]) -> Node:
 
 def describe(node: Node, value: np.ndarray, operands: Sequence[np.ndarray]) -> str:
     """What a node did wrong, with the user's line, the layer, and the range of what it read."""
-    wrong = value[~np.isfinite(value)]
-    what = "NaN" if np.isnan(wrong).any() else "infinity"
+    wrong = int(np.count_nonzero(~np.isfinite(value)))
+    what = bad_kind(value)
     layer = f" in layer {node.source.scope!r}" if node.source.scope else ""
     line = f", line {node.source.file}:{node.source.line}" if node.source.file else ""
     ranges = "; ".join(_ranges(operands))
     return (
-        f"the operation {node.primitive.name}{layer}{line} was the first to make {what}: {wrong.size} of {value.size} "
+        f"the operation {node.primitive.name}{layer}{line} was the first to make {what}: {wrong} of {value.size} "
         f"values of its result ({node.dtype}{format_shape(node.shape)}). It read {ranges or 'no operands'}. "
         "The model is as it was before this step. Often the learning rate is too high, the data is not scaled, or "
         "a logarithm or division meets zero."
@@ -151,4 +151,4 @@ def _ranges(operands: Sequence[np.ndarray]) -> Iterator[str]:
 
 
 def _is_finite(array: np.ndarray) -> bool:
-    return not dtypes.is_float(dtypes.canonical(array.dtype)) or bool(np.isfinite(array).all())
+    return not bad_kind(array)

@@ -120,7 +120,7 @@ class Objective:
             f"y holds the label {y[place]} in row {place[0]}, but the model's output has {classes} classes, so that "
             f"labels must be 0 to {classes - 1} ({int(wrong.sum())} of {y.size} labels are out of range). "
             + ("Labels seem to count from 1: subtract 1." if low == 1 and high == classes else "")
-            + (f"Give the last layer {int(high) + 1} units, or relabel." if low >= 0 and not low == 1 else "")
+            + (f"Give the last layer {int(high) + 1} units, or relabel." if low >= 0 and low != 1 else "")
         )
 
 
@@ -172,13 +172,13 @@ def _find_metric(identifier: Any, target: Sequence[int | None], output: Sequence
 
 
 def _by_shapes(name: str, target: Sequence[int | None], output: Sequence[int | None]) -> Any:
-    accuracy = name.lower() in _ACCURACY
-    if output[-1] == 1:
-        kind = metrics.BinaryAccuracy if accuracy else metrics.BinaryCrossentropy
-    elif len(target) < len(output) or target[-1] == 1:
-        kind = metrics.SparseCategoricalAccuracy if accuracy else metrics.SparseCategoricalCrossentropy
-    else:
-        kind = metrics.CategoricalAccuracy if accuracy else metrics.CategoricalCrossentropy
+    kind = metrics.resolve_accuracy(target, output)
+    if name.lower() in _CROSSENTROPY:
+        kind = {
+            metrics.BinaryAccuracy: metrics.BinaryCrossentropy,
+            metrics.SparseCategoricalAccuracy: metrics.SparseCategoricalCrossentropy,
+            metrics.CategoricalAccuracy: metrics.CategoricalCrossentropy,
+        }[kind]
     return kind(name=name)
 
 

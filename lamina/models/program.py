@@ -44,7 +44,7 @@ class Program:
         loop = compile_loop(program, interpret=interpret)
         self.loop = CheckedLoop(loop, program, [*data, *orders]) if check else loop
         self.log_names = tuple(log_names)
-        self.log_shapes = [n.shape for n in program.epilogue.outputs] if program.epilogue else []
+        self.log_shapes: list[Any] = [n.shape for n in program.epilogue.outputs] if program.epilogue else []
         self.output = output
         self.pace = Pace()
         self._data = tuple(data)
@@ -61,10 +61,10 @@ class Program:
             arrays.update((node, order) for node in self._orders)
         return arrays
 
-    def reseed(self, key: np.ndarray) -> None:
-        """Starts the shuffling anew from a key."""
+    def reseed(self, seed: int) -> None:
+        """Starts the shuffling anew from a seed."""
         if self._seeds is not None:
-            self._seeds.state.assign(key)
+            self._seeds.reset(seed)
 
     def new_logs(self, epochs: int) -> list[np.ndarray]:
         """Room for the results of some epochs."""

@@ -1,4 +1,4 @@
-"""Turns a model, its loss, metrics and optimizer into programs: training, evaluation and prediction as one graph each."""
+"""Turns a model, its loss, metrics and optimizer into programs that train, evaluate and predict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lamina.autodiff import gradients
 from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.dims import Dim, format_shape, is_static
-from lamina.base.errors import GradientError, ShapeError
+from lamina.base.errors import ShapeError
 from lamina.base.trees import flatten
 from lamina.graph import Graph, Node, input_node
 from lamina.graph.loop import BATCH, LoopProgram
@@ -37,7 +37,7 @@ class Builder:
         self.model = model
         self.objective = objective
         self.optimizer = optimizer
-        self.options = {"interpret": interpret, "check": check}
+        self.options: dict[str, Any] = {"interpret": interpret, "check": check}
 
     def training(self, form: DataForm, shuffle: bool, whole: bool) -> Program:
         """A program that trains.
@@ -118,16 +118,11 @@ class Builder:
         y_pred = model(x, training=True)
         loss = model.compute_loss(x, y, y_pred, weights, training=True)
         variables = model.trainable_variables
-        found = gradients([loss.node], [trace.state_node(v) for v in variables])
-        pairs = [(Tensor.of_node(g), v) for g, v in zip(found, variables) if g is not None]
-        if variables and not pairs:
-            raise GradientError(
-                f"Model {model.name!r}: the loss depends on none of the {len(variables)} trainable weights, so there "
-                "is nothing to learn. Check that the output is computed from the layers without rounding or comparing."
-            )
+        scaled = self.optimizer.scale_loss(loss)
+        found = gradients([scaled.node], [trace.state_node(v) for v in variables])
         self.objective.update(loss, _batch_size(), y, y_pred, weights)
-        if pairs:
-            self.optimizer.apply_gradients(pairs)
+        if variables:
+            self.optimizer.apply([None if g is None else Tensor.of_node(g) for g in found], variables)
 
 
 class _Shuffling:
@@ -187,13 +182,13 @@ def _split(form: DataForm, batch: list[Tensor]) -> tuple[Any, Any, Any]:
     """Inputs as the model takes them, targets, weights. Targets of type float64 become `floatx`, as inputs do."""
     count = len(form.inputs)
     x = form.nest(batch[:count])
-    y = batch[count] if form.target is not None else None
+    y: Any = batch[count] if form.target is not None else None
     if y is not None and dtypes.is_float(y.dtype) and y.dtype != floatx():
         y = ops.cast(y, floatx())
     return x, y, batch[-1] if form.weighted else None
 
 
-def _batch_size() -> Tensor:
+def _batch_size() -> Any:
     """The number of rows of the step, as a float."""
     return ops.cast(Tensor.of_node(primitives.dimension(Dim(BATCH))), "float32")
 

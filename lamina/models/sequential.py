@@ -182,7 +182,7 @@ class Sequential(Model):
             raise DataError(f"Sequential {self.name!r} takes one input. Received: {what}.")
         x = data.inputs[0]
         known = self._input_shape
-        if x.ndim == 1 and (known is None or len(known) == 2):
+        if x.ndim == 1 and (known is None or (len(known) == 2 and known[1] in (1, None))):
             x = x.reshape(-1, 1)
             data = replace(data, x=x, inputs=(x,))
         if isinstance(data.x, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -60,6 +59,8 @@ class Registry:
         return found
 
     def _advice(self, name: str) -> str:
+        import difflib  # only errors need it
+
         close = difflib.get_close_matches(name.lower(), list(self.table), n=3, cutoff=0.5)
         if close:
             return f"Did you mean {' or '.join(repr(c) for c in close)}?"

@@ -1,4 +1,4 @@
-"""What every operation begins with: conversion, dtypes, broadcasting; and the operations on tensors as such."""
+"""What every operation begins with: conversion, dtypes, broadcasting, axes and shapes."""
 
 from __future__ import annotations
 
@@ -19,62 +19,10 @@ from lamina.tensor.tensor import Tensor
 from lamina.tensor.variable import Variable
 
 __all__ = [
-    "Operand", "apply", "binary", "broadcast_shapes", "broadcast_to", "cast", "convert", "convert_to_numpy",
-    "convert_to_tensor", "count_of", "dtype", "float_operands", "is_tensor", "normal_axes", "normal_axis", "normal_shape",
-    "operands", "positive", "reshape", "result_type", "saturate_cast", "shape", "stop_gradient", "to_float", "unary",
-    "ternary",
+    "Operand", "apply", "binary", "broadcast_shapes", "broadcast_to", "cast", "convert", "count_of",
+    "float_operands", "normal_axes", "normal_axis", "normal_shape", "operands", "positive", "reshape",
+    "stop_gradient", "to_float", "unary", "ternary",
 ]  # fmt: skip
-
-
-def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
-    """`x` as a tensor; arrays share their memory with it.
-
-    Args:
-        x: a tensor, variable, array, number, or nested lists of numbers.
-        dtype: cast to this; None keeps the dtype (Python floats are `floatx`, Python ints int32).
-    """
-    return positive(convert(x, dtype))
-
-
-def convert_to_numpy(x: Any) -> np.ndarray:
-    """The value as a NumPy array."""
-    return convert(x).numpy()
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether `x` is a `Tensor`; variables and arrays are not."""
-    return isinstance(x, Tensor)
-
-
-def shape(x: Any) -> Shape:
-    """The shape as a tuple of ints, with a `Dim` for what is not known while tracing.
-
-    A `Dim` can be used in `reshape`, `zeros` and the like, and in arithmetic, where it becomes a number when the program
-    runs.
-    """
-    return tuple(convert(x).dims)
-
-
-def dtype(x: Any) -> str:
-    """The name of the element type."""
-    return convert(x).dtype
-
-
-def result_type(*values: Any) -> str:
-    """The dtype in which values, or dtypes given by name, would meet."""
-    names = [v if isinstance(v, str) else convert(v).dtype for v in values]
-    return dtypes.promote(*[dtypes.canonical(n) for n in names])
-
-
-def saturate_cast(x: Any, dtype: Any) -> Tensor:
-    """`x` as another dtype, with values cut to the range of that dtype instead of wrapping around."""
-    x = convert(x)
-    name = dtypes.canonical(dtype)
-    if dtypes.is_integer(name) and dtypes.is_integer(x.dtype):
-        info, own = np.iinfo(name), np.iinfo(x.dtype)
-        x = binary(P.MAXIMUM, x, convert(max(int(info.min), int(own.min)), x.dtype))
-        x = binary(P.MINIMUM, x, convert(min(int(info.max), int(own.max)), x.dtype))
-    return positive(cast(x, name))  # floats saturate by themselves
 
 
 def stop_gradient(variable: Any) -> Tensor:
@@ -164,8 +112,8 @@ def fill_in(name: str, dims: Shape, target: Sequence[Any]) -> Shape:
     size = divide(element_count(left), element_count(rest))
     if size is None:
         raise ShapeError(
-            f"{name}: a tensor of shape {format_shape(dims)} cannot take the shape {tuple(target)}: the number of elements "
-            "is not a multiple."
+            f"{name}: a tensor of shape {format_shape(dims)} cannot take the shape {tuple(target)}: the number of "
+            "elements is not a multiple."
         )
     known = normal_shape(name, tuple(0 if i == hole else d for i, d in enumerate(target)))
     return (*known[:hole], size, *known[hole + 1 :])

@@ -12,7 +12,16 @@ from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import Dim, Dimension
 from lamina.base.errors import ArgumentError
-from lamina.ops.core import apply, broadcast_to, cast, convert, convert_to_tensor, normal_shape, operands, positive, reshape
+from lamina.ops.core import (
+    apply,
+    broadcast_to,
+    cast,
+    convert,
+    normal_shape,
+    operands,
+    positive,
+    reshape,
+)
 from lamina.ops.logic import where
 from lamina.tensor.arithmetic import add, divide, multiply, subtract
 from lamina.tensor.tensor import Tensor
@@ -94,7 +103,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     first, last, stride = (_number("arange", v) for v in (first, last, stride))
     if stride == 0:
         raise ArgumentError("arange: step must not be 0.")
-    name = dtypes.canonical(dtype) if dtype is not None else dtypes.result_dtype([], [first, last, stride], config.floatx)
+    own = dtypes.result_dtype([], [first, last, stride], config.floatx)
+    name = own if dtype is None else dtypes.canonical(dtype)
     return Tensor.of_array(np.arange(first, last, stride).astype(dtypes.to_numpy(name)))
 
 
@@ -133,14 +143,12 @@ def linspace(
         first, last = cast(first, config.floatx), cast(last, config.floatx)
     gaps = max(num - 1 if endpoint else num, 1)
     apart = subtract(last, first)
-    base = add(first, multiply(apart, 0))
-    parts = Tensor.of_array((np.arange(num) / gaps).astype(dtypes.to_numpy(first.dtype)))
-    rank = len(base.dims)
-    parts = reshape(parts, (num, *[1] * rank))
-    result = add(base, multiply(apart, parts))
+    rank = len(apart.dims)
+    fractions = np.reshape(np.arange(num) / gaps, (num, *[1] * rank)).astype(dtypes.to_numpy(first.dtype))
+    result = add(first, multiply(apart, fractions))
     if endpoint and num > 1:
-        place = reshape(Tensor.of_array(np.arange(num)), (num, *[1] * rank))
-        result = where(place == num - 1, last, result)
+        is_last = np.reshape(np.arange(num) == num - 1, (num, *[1] * rank))
+        result = where(is_last, last, result)
     if axis not in (0, -rank - 1):
         from lamina.ops.shaping import moveaxis
 

@@ -8,7 +8,17 @@ from lamina import primitives as P
 from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.graph import Primitive
-from lamina.ops.core import binary, cast, convert, float_operands, operands, positive, stop_gradient, to_float, unary
+from lamina.ops.core import (
+    apply,
+    binary,
+    cast,
+    convert,
+    float_operands,
+    operands,
+    positive,
+    to_float,
+    unary,
+)
 from lamina.ops.logic import where
 from lamina.tensor.arithmetic import absolute, add, divide, floor_divide, mod, multiply, negative, power, subtract
 from lamina.tensor.tensor import Tensor
@@ -41,7 +51,7 @@ def fmax(x1: Any, x2: Any) -> Tensor:
     x, y = operands(x1, x2)
     if not dtypes.is_float(x.dtype):
         return maximum(x, y)
-    return where(isnan_(x), y, where(isnan_(y), x, maximum(x, y)))
+    return where(_is_nan(x), y, where(_is_nan(y), x, maximum(x, y)))
 
 
 def fmin(x1: Any, x2: Any) -> Tensor:
@@ -49,10 +59,10 @@ def fmin(x1: Any, x2: Any) -> Tensor:
     x, y = operands(x1, x2)
     if not dtypes.is_float(x.dtype):
         return minimum(x, y)
-    return where(isnan_(x), y, where(isnan_(y), x, minimum(x, y)))
+    return where(_is_nan(x), y, where(_is_nan(y), x, minimum(x, y)))
 
 
-def isnan_(x: Any) -> Tensor:
+def _is_nan(x: Any) -> Tensor:
     return unary(P.IS_NAN, x)
 
 
@@ -89,16 +99,9 @@ def signbit(x: Any) -> Tensor:
     """Whether the sign is negative; true of -0.0."""
     x = convert(x)
     if not dtypes.is_float(x.dtype):
-        return x < 0 if x.dtype != "bool" else x != x  # type: ignore[return-value]
+        return x < 0 if x.dtype != "bool" else x != x
     wide = cast(x, "float32") if dtypes.size(x.dtype) < 4 else x
-    return apply_bits(wide) < 0
-
-
-def apply_bits(x: Any) -> Tensor:
-    """The bits of a float as an integer of the same size."""
-    from lamina.ops.core import apply
-
-    return apply(P.BITCAST, x, dtype="int64" if x.dtype == "float64" else "int32")
+    return apply(P.BITCAST, wide, dtype="int64" if wide.dtype == "float64" else "int32") < 0
 
 
 def _rounding(primitive: Primitive, x: Any) -> Tensor:
@@ -177,7 +180,7 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
     infinity = float("inf")
-    x = where(isnan_(x), nan, x)
+    x = where(_is_nan(x), nan, x)
     return where(x == infinity, high, where(x == -infinity, low, x))
 
 
@@ -192,18 +195,8 @@ def finfo(name: str) -> Any:
     return ml_dtypes.finfo(ml_dtypes.bfloat16)
 
 
-def lerp(start: Any, stop: Any, weight: Any) -> Tensor:
-    """`start + weight * (stop - start)`"""
-    return add(start, multiply(weight, subtract(stop, start)))
-
-
-def straight_through(x: Any, value: Any) -> Tensor:
-    """`value`, with the gradient of `x`."""
-    return add(x, stop_gradient(subtract(value, x)))
-
-
 __all__ = [
-    "abs", "absolute", "add", "ceil", "clip", "divide", "divide_no_nan", "fabs", "floor", "floor_divide", "fmax", "fmin",
-    "fmod", "heaviside", "hypot", "maximum", "minimum", "mod", "multiply", "nan_to_num", "negative", "power", "reciprocal",
-    "round", "sign", "signbit", "square", "subtract", "true_divide", "trunc",
+    "abs", "absolute", "add", "ceil", "clip", "divide", "divide_no_nan", "fabs", "floor", "floor_divide", "fmax",
+    "fmin", "fmod", "heaviside", "hypot", "maximum", "minimum", "mod", "multiply", "nan_to_num", "negative",
+    "power", "reciprocal", "round", "sign", "signbit", "square", "subtract", "true_divide", "trunc",
 ]  # fmt: skip

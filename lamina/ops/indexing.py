@@ -13,11 +13,24 @@ from lamina.base.config import config
 from lamina.base.dims import Dim, element_count
 from lamina.base.errors import ArgumentError, DTypeError, ShapeError
 from lamina.ops import core
-from lamina.ops.core import Operand, apply, broadcast_shapes, broadcast_to, cast, convert, normal_axis, normal_shape, positive
+from lamina.ops.core import (
+    Operand,
+    apply,
+    broadcast_shapes,
+    broadcast_to,
+    cast,
+    convert,
+    normal_axis,
+    normal_shape,
+    positive,
+)
+from lamina.ops.elementwise import clip
 from lamina.ops.logic import where
-from lamina.ops.shaping import expand_dims, moveaxis, ravel, squeeze
+from lamina.ops.reduction import max as reduce_max
+from lamina.ops.reduction import sum
+from lamina.ops.shaping import cut, expand_dims, moveaxis, ravel, split, squeeze
 from lamina.tensor import indexing
-from lamina.tensor.arithmetic import add, equal, greater_equal, multiply, subtract
+from lamina.tensor.arithmetic import add, equal, greater_equal, subtract
 from lamina.tensor.tensor import Tensor
 
 
@@ -79,23 +92,24 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     """
     if sparse:
         raise ArgumentError("one_hot: sparse tensors are not supported. Use sparse=False.")
-    hot = apply(P.ONE_HOT, _indices("one_hot", x), depth=int(num_classes), dtype=dtypes.canonical(dtype or config.floatx))
+    name = dtypes.canonical(dtype or config.floatx)
+    hot = apply(P.ONE_HOT, _indices("one_hot", x), depth=int(num_classes), dtype=name)
     return hot if axis in (-1, len(hot.dims) - 1) else moveaxis(hot, -1, axis)
 
 
-def multi_hot(inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Tensor:
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Tensor:
     """As `one_hot`, with a 1 at every place named along the last axis of `inputs`."""
-    from lamina.ops.reduction import max
-
     if num_classes is None:
         raise ArgumentError("multi_hot: num_classes is needed. Received: None.")
     x = _indices("multi_hot", inputs)
     x = expand_dims(x, 0) if len(x.dims) <= 1 else x
-    return max(one_hot(x, num_classes, axis, dtype, sparse), axis=1)
+    return reduce_max(one_hot(x, num_classes, axis, dtype, sparse), axis=1)
 
 
 def slice(inputs: Any, start_indices: Any, shape: Sequence[int]) -> Tensor:
-    """The block of `shape` that begins at `start_indices`, which may be symbolic; the block is kept inside of `inputs`."""
+    """The block of `shape` that begins at `start_indices`, which may be symbolic; it is kept inside of `inputs`."""
     x: Any = convert(inputs)
     sizes = normal_shape("slice", tuple(shape))
     for axis, size in enumerate(sizes):
@@ -111,12 +125,8 @@ def _start(starts: Any, axis: int) -> Any:
 def _window(x: Any, start: Any, size: Any, axis: int) -> Tensor:
     room = x.dims[axis] - size
     if isinstance(start, (int, np.integer)) and isinstance(room, int):
-        from lamina.ops.shaping import cut
-
         first = min(max(int(start), 0), room)
         return cut(x, axis, first, first + size)
-    from lamina.ops.elementwise import clip
-
     first = clip(cast(convert(start), "int64"), 0, convert(room, "int64"))
     places = add(apply(P.IOTA, shape=(size,), dtype="int64", axis=0), first)
     return apply(P.TAKE, x, places, axis=axis)
@@ -171,8 +181,6 @@ def _linear(indices: Operand, sizes: Any) -> Any:
 
 
 def _columns(indices: Operand) -> list[Tensor]:
-    from lamina.ops.shaping import split
-
     return split(indices, int(indices.dims[-1]), axis=-1)  # type: ignore[arg-type]
 
 
@@ -241,8 +249,6 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of the elements on a diagonal."""
-    from lamina.ops.reduction import sum
-
     return sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
@@ -258,12 +264,7 @@ def diag(x: Any, k: int = 0) -> Tensor:
     rows = apply(P.IOTA, shape=(size + shift, size + shift), dtype="int64", axis=0)
     columns = apply(P.IOTA, shape=(size + shift, size + shift), dtype="int64", axis=1)
     padded = apply(P.PAD, x, low=(max(k, 0),), high=(max(-k, 0),), value=0)
-    on = equal(add(rows, k), columns)
-    return where(on, expand_dims(padded, 0) if k >= 0 else _columns_of(x, shift), cast(convert(0), x.dtype))
-
-
-def _columns_of(x: Operand, shift: int) -> Tensor:
-    return expand_dims(apply(P.PAD, x, low=(0,), high=(shift,), value=0), 0)
+    return where(equal(add(rows, k), columns), expand_dims(padded, 0), cast(convert(0), x.dtype))
 
 
 def diagflat(x: Any, k: int = 0) -> Tensor:
@@ -271,13 +272,7 @@ def diagflat(x: Any, k: int = 0) -> Tensor:
     return diag(ravel(x), k)
 
 
-def mask_indices(x: Any, size: int) -> Tensor:
-    """Whether an integer lies from 0 to `size - 1`."""
-    x = convert(x)
-    return multiply(x >= 0, x < size)
-
-
 __all__ = [
-    "diag", "diagflat", "diagonal", "get_item", "multi_hot", "one_hot", "scatter", "scatter_update", "segment_sum", "slice",
-    "slice_update", "take", "take_along_axis", "trace", "tril", "triu",
+    "diag", "diagflat", "diagonal", "get_item", "multi_hot", "one_hot", "scatter", "scatter_update", "segment_sum",
+    "slice", "slice_update", "take", "take_along_axis", "trace", "tril", "triu",
 ]  # fmt: skip

@@ -159,8 +159,8 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "equal", "greater", "greater_equal", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
-    "isposinf", "left_shift", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "nonzero",
-    "not_equal", "right_shift", "select", "where",
+    "allclose", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "equal", "greater", "greater_equal", "isclose", "isfinite", "isin",
+    "isinf", "isnan", "isneginf", "isposinf", "left_shift", "less", "less_equal", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "nonzero", "not_equal", "right_shift", "select", "where",
 ]  # fmt: skip

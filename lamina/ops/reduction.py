@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import primitives as P
-from lamina.base import dtypes
-from lamina.base.config import config
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.graph import Primitive
 from lamina.ops import core
@@ -25,7 +23,7 @@ from lamina.ops.core import (
 )
 from lamina.ops.elementwise import maximum, minimum
 from lamina.ops.shaping import cut, ravel
-from lamina.tensor.arithmetic import absolute, add, divide, multiply, not_equal, subtract
+from lamina.tensor.arithmetic import add, divide, multiply, not_equal, subtract
 from lamina.tensor.tensor import Tensor
 
 
@@ -121,11 +119,7 @@ amin = min
 
 def _is_empty(x: Any, axis: Any) -> bool:
     dims = convert(x).dims
-    return any_zero([dims[a] for a in normal_axes("max", axis, len(dims))])
-
-
-def any_zero(sizes: list[Any]) -> bool:
-    return 0 in sizes
+    return 0 in [dims[a] for a in normal_axes("max", axis, len(dims))]
 
 
 def _only_initial(x: Any, axis: Any, keepdims: bool, initial: Any) -> Tensor:
@@ -249,23 +243,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     return sum(multiply(heights, width), place)
 
 
-def norm_of(x: Any, axis: Any, keepdims: bool) -> Tensor:
-    """The Euclidean norm over axes."""
-    x = to_float(x)
-    return unary(P.SQRT, sum(multiply(x, x), axis, keepdims))
-
-
-def sum_of_absolutes(x: Any, axis: Any, keepdims: bool) -> Tensor:
-    return sum(absolute(to_float(x)), axis, keepdims)
-
-
-def default_float(x: Any) -> str:
-    """The float dtype in which statistics of `x` are given."""
-    name = convert(x).dtype
-    return name if dtypes.is_float(name) else config.floatx
-
-
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "diff", "logsumexp", "max",
-    "mean", "min", "prod", "ptp", "std", "sum", "trapezoid", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumsum", "diff", "logsumexp",
+    "max", "mean", "min", "prod", "ptp", "std", "sum", "trapezoid", "var",
 ]  # fmt: skip

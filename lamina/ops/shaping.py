@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from lamina.base.dims import Dimension, divide, element_count, format_shape
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.ops import core
 from lamina.ops.core import apply, cast, convert, fill_in, normal_axes, normal_axis, normal_shape, positive
+from lamina.tensor.arithmetic import mod, subtract
 from lamina.tensor.tensor import Tensor
 
 
@@ -153,8 +155,9 @@ def _at_least(x: Any, rank: int) -> Any:
 
 def cut(x: Any, axis: int, start: Dimension, stop: Dimension) -> Tensor:
     """The part of `x` from `start` to `stop` along an axis that is counted from the front."""
-    low, high = [0] * len(x.dims), list(x.dims)
-    low[axis], high[axis] = start, stop  # type: ignore[call-overload]
+    low: list[Dimension] = [0] * len(x.dims)
+    high = list(x.dims)
+    low[axis], high[axis] = start, stop
     return apply(P.SLICE, x, start=tuple(low), stop=tuple(high), step=(1,) * len(low))
 
 
@@ -179,12 +182,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
         bounds = [0, *[int(i) for i in indices_or_sections], size]
         if isinstance(size, int):
             bounds = [0, *[min(size, i if i >= 0 else max(size + i, 0)) for i in bounds[1:-1]], size]
-    return [cut(x, axis, a, b if isinstance(size, int) and b > a else max_bound(a, b)) for a, b in zip(bounds, bounds[1:])]
-
-
-def max_bound(a: Any, b: Any) -> Any:
-    """`b`, or `a` where `b` is surely smaller."""
-    return a if isinstance(a, int) and isinstance(b, int) and b < a else b
+    return [cut(x, axis, a, max(a, b) if isinstance(size, int) else b) for a, b in itertools.pairwise(bounds)]
 
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
@@ -269,12 +267,13 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
 
 def _roll_one(x: Any, amount: int, axis: int) -> Any:
     size = x.dims[axis]
-    if isinstance(size, int):
-        amount = amount % size if size else 0
+    if not isinstance(size, int):
+        places = mod(subtract(apply(P.IOTA, shape=(size,), dtype="int64", axis=0), amount), convert(size))
+        return apply(P.TAKE, x, places, axis=axis)
+    amount = amount % size if size else 0
     if amount == 0:
         return x
-    middle = size - amount if amount > 0 else -amount
-    return concatenate([cut(x, axis, middle, size), cut(x, axis, 0, middle)], axis)
+    return concatenate([cut(x, axis, size - amount, size), cut(x, axis, 0, size - amount)], axis)
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Tensor:
@@ -322,7 +321,7 @@ def _pad_widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 def _pad_axis(x: Any, axis: int, before: int, after: int, mode: str) -> Tensor:
     size = x.dims[axis]
     if not isinstance(size, int) or (size < 2 and mode == "reflect") or size < 1:
-        raise ShapeError(f"pad: mode {mode!r} needs a known size of axis {axis}, and enough elements. Received: {size}.")
+        raise ShapeError(f"pad: mode {mode!r} needs a known, large enough axis {axis}. Received: size {size}.")
     places = np.pad(np.arange(size), (before, after), mode=mode)  # type: ignore[call-overload]
     return apply(P.TAKE, x, Tensor.of_array(places), axis=axis)
 
@@ -356,7 +355,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
         x = core.broadcast_to(x, (*dims[: axis + 1], repeats, *dims[axis + 1 :]))
         return positive(core.reshape(x, (*dims[:axis], dims[axis] * repeats, *dims[axis + 1 :])))
     counts = convert(repeats).numpy()
-    places = np.repeat(np.arange(x.dims[axis]), counts)  # type: ignore[arg-type]
+    places = np.repeat(np.arange(x.dims[axis]), counts)
     return apply(P.TAKE, x, Tensor.of_array(places), axis=axis)
 
 
@@ -371,7 +370,7 @@ def ndim(x: Any) -> int:
 
 
 __all__ = [
-    "append", "array_split", "broadcast_to", "concatenate", "dsplit", "dstack", "expand_dims", "flatten", "flip", "fliplr",
-    "flipud", "hsplit", "hstack", "moveaxis", "ndim", "pad", "ravel", "repeat", "reshape", "roll", "rot90", "size", "split",
-    "squeeze", "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
+    "append", "array_split", "broadcast_to", "concatenate", "dsplit", "dstack", "expand_dims", "flatten", "flip",
+    "fliplr", "flipud", "hsplit", "hstack", "moveaxis", "ndim", "pad", "ravel", "repeat", "reshape", "roll",
+    "rot90", "size", "split", "squeeze", "stack", "swapaxes", "tile", "transpose", "unstack", "vsplit", "vstack",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Roots, exponentials, logarithms, trigonometric and hyperbolic functions, and their inverses. Integers become `floatx`."""
+"""Roots, exponentials, logarithms, trigonometric and hyperbolic functions, and inverses. Integers become `floatx`."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 __all__ = [
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "cos", "cosh", "deg2rad", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "rad2deg", "rsqrt",
-    "sin", "sinc", "sinh", "sqrt", "tan", "tanh",
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "cos", "cosh", "deg2rad",
+    "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
+    "rad2deg", "rsqrt", "sin", "sinc", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip

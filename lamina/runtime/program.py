@@ -14,7 +14,10 @@ from lamina.base.config import config
 from lamina.base.dims import element_count, evaluate, evaluate_shape
 from lamina.base.errors import IndexRangeError
 from lamina.codegen.driver import Slot, Stage
-from lamina.runtime.buffers import empty_aligned
+from lamina.runtime import threads
+from lamina.runtime.buffers import empty_aligned, poison, zeros_aligned
+from lamina.runtime.native import Library
+from lamina.runtime.spinning import BARRIER_BYTES
 from lamina.schedule.evaluate import evaluate_size
 from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
@@ -29,7 +32,7 @@ class Layout:
         self.symbols = np.array([symbols[s] for s in program.symbols] or [0], np.int64)
         self.table = np.zeros(max(len(program.buffers), 1), np.int64)
         self.strides = np.zeros(max(len(program.buffers), 1), np.int64)
-        self.barrier = np.zeros(32, np.int64)
+        self.barrier = zeros_aligned((BARRIER_BYTES,), "uint8")
         self.threads = program.useful_threads(symbols)
         self.keep: list[np.ndarray] = []
         self._place_temporaries(program, symbols)
@@ -43,13 +46,15 @@ class Layout:
         for slot, array in pointers.items():
             self.context[slot] = address(array)
         self.context[Slot.SCRATCH_BYTES] = scratch_bytes
-        self.context[Slot.YIELD] = program.yield_address
-        self.pointer = ctypes.c_void_p(address(self.context))
+        self.context[Slot.YIELD] = threads.yield_address()
+        self.pointer = address(self.context)
 
     def _place_temporaries(self, program: Program, symbols: Mapping[str, int]) -> None:
         plans = [plan_memory(s.schedule.lifetimes(), symbols, config.memory_planner) for s in program.stages]
         arena = empty_aligned((max([64, *(p.size for p in plans)]),), "uint8")
         self.keep.append(arena)
+        if config.poison:
+            poison(arena)
         for plan in plans:
             for buffer, offset in plan.offsets.items():
                 self.table[program.number[buffer]] = address(arena) + offset
@@ -66,22 +71,19 @@ class Program:
     """Machine code with its buffers: what graphs and loops are run by.
 
     Args:
-        entry: address of the native function; `owner` keeps its code alive.
+        library: the machine code; entry: name of its function.
         stages: for the lifetimes of buffers; buffers, symbols: in the order of the native tables.
     """
 
     def __init__(
-        self, entry: int, owner: object, stages: Sequence[Stage], buffers: Sequence[Buffer], symbols: Sequence[str],
-        run_threads, yield_address: int,
-    ):  # fmt: skip
-        self.function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(entry)
-        self.owner = owner
+        self, library: Library, entry: str, stages: Sequence[Stage], buffers: Sequence[Buffer], symbols: Sequence[str]
+    ):
+        self.function = library.function(entry, None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self.entry = library.address(entry)
         self.stages = list(stages)
         self.buffers = list(buffers)
         self.number = {b: k for k, b in enumerate(buffers)}
         self.symbols = list(symbols)
-        self.run_threads = run_threads
-        self.yield_address = yield_address
         self.lock = threading.Lock()
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
 
@@ -123,7 +125,7 @@ class Program:
         if layout.threads == 1:
             self.function(layout.pointer, 0, 1)
         else:
-            self.run_threads(self.function, layout.pointer, layout.threads)
+            threads.run(self.entry, layout.pointer, layout.threads)
         if layout.context[Slot.REPORT]:
             layout.context[Slot.REPORT] = 0
             raise IndexRangeError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.graph import CONSTANT, INPUT, Graph, Node
 from lamina.schedule.lowering import is_inline, is_scalar_constant
+from lamina.schedule.operands import needs_memory
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
 CHEAP_CONE = 4
@@ -32,6 +33,8 @@ def choose_anchors(graph: Graph) -> dict[Node, None]:
     for node in reversed(order):
         if node.primitive is INPUT or node.primitive is CONSTANT:
             continue
+        if node.kind == "contract":
+            forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
         paths = _paths(node, users[node], anchors, readers)
         if node in forced or not is_inline(node) or _store_is_better(node, paths, costs):
             anchors.add(node)

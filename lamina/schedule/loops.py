@@ -71,11 +71,34 @@ class Address:
     index: Expr
 
 
+@dataclass(frozen=True)
+class Routine:
+    """A hand-made routine of the code generator, by what it does.
+
+    Attributes:
+        kind: `multiply` (a tile of a matrix product), `pack_rows` or `pack_transposed` (copies into panels).
+        dtype: of the elements; vectors: width of the tile or panel, in vectors.
+        rows, mode, masked: of a product: height of the tile, how A lies, whether the last vector is partial.
+    """
+
+    kind: str
+    dtype: str
+    vectors: int
+    rows: int = 0
+    mode: str = ""
+    masked: bool = False
+
+    def __str__(self) -> str:
+        if self.kind != "multiply":
+            return f"{self.kind}<{self.dtype} {self.vectors}>"
+        return f"multiply<{self.dtype} {self.rows}x{self.vectors} {self.mode}{' masked' if self.masked else ''}>"
+
+
 @dataclass
 class Call:
-    """Calls a machine-code routine that other means have made, such as a matrix-multiply microkernel."""
+    """Calls a routine of the code generator."""
 
-    function: str
+    function: Routine
     arguments: list[Address | Expr]
     writes: list[Buffer] = field(default_factory=list)
 
@@ -92,7 +115,6 @@ class Kernel:
         tasks: number of independent tasks; task: the variable that holds the number of the present one.
         body: what one task does.
         locals: scratch buffers, private to a thread.
-        routines: names of the machine-code routines called.
     """
 
     name: str
@@ -100,7 +122,6 @@ class Kernel:
     task: Expr
     body: list[Statement]
     locals: list[Buffer] = field(default_factory=list)
-    routines: list[str] = field(default_factory=list)
     label: str = ""
 
     def buffers(self) -> list[Buffer]:
@@ -111,6 +132,9 @@ class Kernel:
                 if buffer.role != "local":
                     found.setdefault(buffer)
         return list(found)
+
+    def routines(self) -> list[Routine]:
+        return list(dict.fromkeys(s.function for s in walk(self.body) if isinstance(s, Call)))
 
     def written(self) -> set[Buffer]:
         return {b for s in walk(self.body) for b in accesses(s)[1]}

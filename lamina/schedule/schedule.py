@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, Primitive, apply
 from lamina.schedule.anchors import choose_anchors
-from lamina.schedule.contraction import PlainContraction
+from lamina.schedule.contraction import TiledContraction
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.loops import Kernel, Loop, Statement, Store, accesses, operands, walk
 from lamina.schedule.lowering import is_scalar_constant
 from lamina.schedule.memory import Lifetime
+from lamina.schedule.plain_contraction import PlainContraction
 from lamina.schedule.rows import RowKernel, nest
 from lamina.schedule.special import SpecialKernels, has_lowering
+from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS
 
 COPY = Primitive("copy", "elementwise", infer=lambda x: x, numpy=lambda x: x, lower=lambda b, x: x)
@@ -60,13 +62,14 @@ class Schedule:
         return [Lifetime(buffer, first, last) for buffer, (first, last) in spans.items()]
 
 
-def schedule(graph: Graph, state_buffers: Mapping[Node, Buffer] | None = None) -> Schedule:
+def schedule(graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer] | None = None) -> Schedule:
     """Cuts a graph into kernels.
 
     Args:
+        target: the machine, by whose vectors contractions are tiled.
         state_buffers: buffers of inputs that other stages of the same program share.
     """
-    return _Scheduler(_own_roots(graph), state_buffers or {}).run()
+    return _Scheduler(_own_roots(graph), target, state_buffers or {}).run()
 
 
 def _own_roots(graph: Graph) -> Graph:
@@ -86,8 +89,9 @@ def _own_roots(graph: Graph) -> Graph:
 
 
 class _Scheduler:
-    def __init__(self, graph: Graph, state_buffers: Mapping[Node, Buffer]):
+    def __init__(self, graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer]):
         self.graph = graph
+        self.target = target
         self.memory: dict[Node, Buffer] = {}
         self.aliases: dict[Buffer, Buffer] = {}
         self.state_buffers = state_buffers
@@ -163,7 +167,8 @@ class _Scheduler:
         if group.style == "loops":
             return RowKernel(group, self.memory, name).kernels()
         if group.style == "contract":
-            return PlainContraction(group, self.memory, name).kernels()
+            tiled = TiledContraction(group, self.memory, name, self.target).kernels()
+            return tiled or PlainContraction(group, self.memory, name).kernels()
         node = group.members[0].node
         if not has_lowering(node):
             raise CompileError(f"The primitive {node.primitive.name} cannot be compiled yet ({node.source}).")

@@ -104,7 +104,7 @@ def mod(x1: Any, x2: Any) -> Tensor:
 
 
 def power(x1: Any, x2: Any) -> Tensor:
-    """`x1 ** x2`. The exponents 1, 2, 3, 0.5 and -1, given as Python numbers, are multiplications, roots and divisions."""
+    """`x1 ** x2`; the exponents 1, 2, 3, 0.5 and -1, as Python numbers, are multiplications, roots and divisions."""
     if type(x2) in (int, float):
         special = _small_power(convert(x1), x2)
         if special is not None:

@@ -107,7 +107,7 @@ def bad_kind(array: np.ndarray) -> str:
 
 
 def made_kind(value: np.ndarray, operands: Sequence[np.ndarray], leaf: bool = False) -> str:
-    """What an operation brought in: NaN always counts, an infinity where no operand held one; none for -inf constants."""
+    """What an operation brought in: NaN always counts, an infinity where no operand held one; never of a leaf."""
     kind = bad_kind(value)
     if kind == "infinity" and (leaf or any(bad_kind(a) for a in operands)):
         return ""

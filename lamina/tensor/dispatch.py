@@ -49,10 +49,7 @@ def is_symbolic(tensors: Sequence[Operand]) -> bool:
 
 
 def _has_dim(values: Any) -> bool:
-    for value in values:
-        if type(value) is Dim or (type(value) is tuple and _has_dim(value)):
-            return True
-    return False
+    return any(type(v) is Dim or (type(v) is tuple and _has_dim(v)) for v in values)
 
 
 def node_of(tensor: Operand) -> Node:
@@ -63,8 +60,8 @@ def node_of(tensor: Operand) -> Node:
         return state.trace.node_of(tensor)
     if isinstance(tensor, Variable):
         raise TraceError(
-            f"Variable {tensor.path!r} met a symbolic tensor outside of its trace: a tensor made while tracing was kept "
-            "and used after the traced function had returned. Return it from the function instead."
+            f"Variable {tensor.path!r} met a symbolic tensor outside of its trace: a tensor made while tracing was "
+            "kept and used after the traced function had returned. Return it from the function instead."
         )
     return graph.constant(tensor._array)
 

@@ -7,10 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from lamina.base import trees
-from lamina.base.errors import ArgumentError, CompileError, LaminaError
+from lamina.base.errors import ArgumentError, CompileError, VerificationError
 from lamina.tensor.program import Program, trace_program
 from lamina.tensor.signature import Signature, TensorSpec, bind, open_leading
 from lamina.tensor.state import state
@@ -64,6 +61,7 @@ class Function:
 
     def __init__(self, f: Callable[..., Any], input_signature: Sequence[Any] | None, debug: bool, compile: bool):
         functools.update_wrapper(self, f)
+        self.__name__: str = getattr(f, "__name__", type(f).__name__)
         self.python_function = f
         self.traces = 0
         self._settings = (input_signature, debug, compile)
@@ -119,7 +117,9 @@ class Function:
             return None
         try:
             program = self._trace(signature, shapes)
-        except LaminaError:
+        except (CompileError, VerificationError):
+            raise
+        except Exception:
             family.failed.add(shapes)  # the code needs the number; each size gets a program of its own
             return None
         family.open.append((shapes, program))
@@ -137,8 +137,9 @@ class Function:
         import warnings
 
         warnings.warn(
-            f"{self.__name__} was traced {self.traces} times. Each Python number, string or new shape among its arguments "
-            "is traced anew: pass numbers as tensors or arrays, and keep shapes equal but for the first dimension.",
+            f"{self.__name__} was traced {self.traces} times. Each Python number, string or new shape among its "
+            "arguments is traced anew: pass numbers as tensors or arrays, and keep shapes equal but for the first "
+            "dimension.",
             stacklevel=5,
         )
 

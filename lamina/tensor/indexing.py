@@ -11,17 +11,35 @@ from lamina.base.dims import Dim, Dimension, divide, element_count, format_shape
 from lamina.base.errors import DTypeError, IndexRangeError, ShapeError, TraceError
 from lamina.tensor.arithmetic import add, broadcast_shapes, broadcast_to, cast, convert, less, multiply, reshape
 from lamina.tensor.dispatch import Operand, apply
+from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor
 from lamina.tensor.variable import Variable
 
 
 def get_item(x: Operand, key: Any) -> Any:
     """The part of `x` that `key` selects, as a new tensor."""
+    if type(x) is Tensor and x._array is not None and not state.busy and _is_plain(key):
+        try:
+            return Tensor.of_array(np.asarray(x._array[key]))
+        except IndexError as error:
+            raise IndexRangeError(f"{error}, in a tensor of shape {x.shape}.") from None
     parts = _expand(x, key if isinstance(key, tuple) else (key,))
     if any(isinstance(part, (Tensor, Variable)) for part in parts):
         parts = [convert(p) if isinstance(p, int) else p for p in parts]
+    parts = _open_axes_taken(x, parts)
     x, parts = _basic(x, parts)
     return _advanced(x, parts) if any(not isinstance(p, slice) for p in parts) else x
+
+
+def _is_plain(key: Any) -> bool:
+    """Whether a key holds only ints, slices of ints, None and Ellipsis."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice:
+            if not all(type(p) in (int, type(None)) for p in (part.start, part.stop, part.step)):
+                return False
+        elif type(part) is not int and part is not None and part is not Ellipsis:
+            return False
+    return True
 
 
 def _expand(x: Operand, key: tuple[Any, ...]) -> list[Any]:
@@ -40,6 +58,16 @@ def _expand(x: Operand, key: tuple[Any, ...]) -> list[Any]:
     return parts[:at] + missing + parts[at + 1 :]
 
 
+def _open_axes_taken(x: Operand, parts: list[Any]) -> list[Any]:
+    """Turns ints along axes of unknown size into tensors, whose range is checked when the program runs."""
+    sizes = iter(x.dims)
+    result = []
+    for part in parts:
+        size = None if part is None else next(sizes)
+        result.append(convert(part) if isinstance(part, int) and isinstance(size, Dim) else part)
+    return result
+
+
 def _normal_part(part: Any) -> list[Any]:
     if part is None or part is Ellipsis or isinstance(part, slice):
         return [part]
@@ -51,8 +79,8 @@ def _normal_part(part: Any) -> list[Any]:
     if index.dtype == "bool":
         if index._array is None or isinstance(index, Variable):
             raise TraceError(
-                "A boolean mask that is not known while tracing gives a shape that is not known. Use lamina.ops.where, or "
-                "multiply by the mask."
+                "A boolean mask that is not known while tracing gives a shape that is not known. Use lamina.ops.where, "
+                "or multiply by the mask."
             )
         if not index.ndim:
             raise DTypeError("A single bool cannot be an index. Use None to add an axis.")
@@ -105,14 +133,10 @@ def _reshaped(x: Operand, result: Any, parts: list[Any]) -> tuple[Tensor, list[A
 
 
 def _one(index: int, size: Dimension, axis: int) -> tuple[Dimension, Dimension, int, bool]:
-    if isinstance(size, int) and not -size <= index < size:
+    assert isinstance(size, int)
+    if not -size <= index < size:
         raise IndexRangeError(f"Index {index} is out of range for axis {axis} of size {size}.")
-    if isinstance(size, Dim) and index >= 0:
-        raise ShapeError(
-            f"Index {index} along axis {axis}, whose size ({size}) is not known, may be out of range. Use "
-            "lamina.ops.take, which checks when the program runs, or an index from the end."
-        )
-    first = index if index >= 0 else size + index
+    first = index % size
     return first, first + 1, 1, False
 
 
@@ -132,12 +156,11 @@ def _open_range(part: slice, size: Dimension) -> tuple[Dimension, Dimension, int
     """A slice of an axis of unknown size: only bounds that surely lie within it."""
     step = 1 if part.step is None else int(part.step)
     if step < 0 and part.start is None and part.stop is None:
-        first, last = 0, size
         extra = divide(size - 1, -step) if step != -1 else 0
         if extra is None:
             raise ShapeError(f"A step of {step} back over an axis of unknown size ({size}) is not supported.")
-        return first, last, -step, True
-    first = 0 if part.start is None else _bound(part.start, size)
+        return 0, size, -step, True
+    first: Dimension = 0 if part.start is None else _bound(part.start, size)
     last = size if part.stop is None else _bound(part.stop, size)
     if step < 1:
         raise ShapeError(f"A slice with step {step} and bounds over an axis of unknown size ({size}) is not supported.")
@@ -192,10 +215,18 @@ def wrap(index: Operand, size: Dimension) -> Operand:
         if not negative.any():
             return index
         if isinstance(size, int):
+            _check_negative(index._array, size)
             return Tensor.of_array(np.where(negative, index._array + size, index._array))
     wrapped = add(index, convert(size, "int64"))
     zero = broadcast_to(convert(0, "int64"), index.dims)
     return apply(P.SELECT, less(index, zero), wrapped, index)
+
+
+def _check_negative(index: np.ndarray, size: int) -> None:
+    if (index < -size).any():
+        raise IndexRangeError(
+            f"Indices must lie from {-size} to {size - 1}, for an axis of size {size}. Received: {index.min()}."
+        )
 
 
 def take(x: Operand, index: Operand, axis: int) -> Tensor:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from lamina.base.errors import DTypeError, LaminaError, TraceError
 
 
+@functools.cache
+def _operation(name: str) -> Callable[..., Any]:
+    """The function behind an operator; looked up late, since operations build on tensors."""
+    from lamina.tensor import arithmetic
+
+    return getattr(arithmetic, name)
+
+
 def _forward(name: str) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        from lamina.tensor import arithmetic
-
         try:
-            return getattr(arithmetic, name)(self, other)
+            return _operation(name)(self, other)
         except DTypeError:
             if _is_operand(other):
                 raise
@@ -24,10 +31,8 @@ def _forward(name: str) -> Callable[[Any, Any], Any]:
 
 def _backward(name: str) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        from lamina.tensor import arithmetic
-
         try:
-            return getattr(arithmetic, name)(other, self)
+            return _operation(name)(other, self)
         except DTypeError:
             if _is_operand(other):
                 raise
@@ -37,10 +42,8 @@ def _backward(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _is_operand(value: Any) -> bool:
-    from lamina.tensor import arithmetic
-
     try:
-        arithmetic.convert(value)
+        _operation("convert")(value)
     except LaminaError:
         return False
     return True
@@ -48,9 +51,7 @@ def _is_operand(value: Any) -> bool:
 
 def _unary(name: str) -> Callable[[Any], Any]:
     def operator(self: Any) -> Any:
-        from lamina.tensor import arithmetic
-
-        return getattr(arithmetic, name)(self)
+        return _operation(name)(self)
 
     return operator
 
@@ -90,8 +91,8 @@ class Operators:
     __le__ = _forward("less_equal")
     __gt__ = _forward("greater")
     __ge__ = _forward("greater_equal")
-    __eq__ = _forward("equal")  # type: ignore[assignment]
-    __ne__ = _forward("not_equal")  # type: ignore[assignment]
+    __eq__ = _forward("equal")
+    __ne__ = _forward("not_equal")
     __neg__ = _unary("negative")
     __pos__ = _unary("positive")
     __abs__ = _unary("absolute")
@@ -103,7 +104,7 @@ class Operators:
     def __getitem__(self, key: Any) -> Any:
         from lamina.tensor.indexing import get_item
 
-        return get_item(self, key)
+        return get_item(self, key)  # type: ignore[arg-type]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise DTypeError(

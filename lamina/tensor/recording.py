@@ -11,7 +11,6 @@ from lamina import autodiff, graph, primitives
 from lamina.graph import Node
 from lamina.tensor.variable import Variable
 
-
 _live: weakref.WeakSet[Recording] = weakref.WeakSet()
 
 

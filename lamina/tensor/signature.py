@@ -203,7 +203,8 @@ def bind(specs: Sequence[TensorSpec], signature: Signature, name: str) -> tuple[
         if dtype_name(array.dtype) != spec.dtype:
             raise DTypeError(f"{name}: {label} must be {spec.dtype}. Received: {array.dtype}.")
         if not _fits_rank(shapes[position], array.shape):
-            raise ShapeError(f"{name}: {label} must have shape {format_shape(shapes[position])}. Received: {array.shape}.")
+            wanted = format_shape(shapes[position])
+            raise ShapeError(f"{name}: {label} must have shape {wanted}. Received: {array.shape}.")
     bind_symbols(zip(shapes, signature.shapes))
     return shapes
 

@@ -156,8 +156,9 @@ class GradientTape:
         leaves = trees.flatten(sources)
         for leaf in leaves:
             if not isinstance(leaf, (Tensor, Variable)):
-                raise ArgumentError(f"gradient(): sources must be tensors or variables. Received: {type(leaf).__name__}.")
-        seeds = _seeds(targets, output_gradients)
+                raise ArgumentError(f"gradient(): sources are tensors or variables. Received: {type(leaf).__name__}.")
+        single = isinstance(target, (Tensor, Variable))
+        seeds = _seeds(targets, [output_gradients] if single else output_gradients)
         symbolic = state.trace is not None or is_symbolic([*targets, *leaves])
         results = (_symbolic if symbolic else _eager)(recording, targets, leaves, seeds)
         if not self._persistent:
@@ -197,7 +198,8 @@ def _seeds(targets: list[Operand], output_gradients: Any) -> list[Operand | None
             raise GradientError(f"gradient(): the target must be a float. Received: dtype {target.dtype}.")
     if output_gradients is None:
         return [None] * len(targets)
-    given = list(output_gradients) if isinstance(output_gradients, (list, tuple)) else [output_gradients]
+    by_name = isinstance(output_gradients, dict)
+    given = [output_gradients[k] for k in sorted(output_gradients)] if by_name else list(output_gradients)
     if len(given) != len(targets):
         raise ArgumentError(f"output_gradients: expected {len(targets)}, one for each target. Received: {len(given)}.")
     seeds: list[Operand | None] = []

@@ -39,7 +39,7 @@ class Tensor(Operators):
     # NumPy leaves `array + tensor` to the tensor.
     __array_priority__ = 100
 
-    _array: np.ndarray
+    _array: Any  # an ndarray; None for a symbolic tensor
     _node: Node | None
 
     def __init__(self, value: Any, dtype: Any = None):
@@ -61,7 +61,7 @@ class Tensor(Operators):
     def of_node(node: Node) -> Tensor:
         """A symbolic tensor."""
         result = Tensor.__new__(Tensor)
-        result._array = None  # type: ignore[assignment]
+        result._array = None
         result._node = node
         return result
 
@@ -122,8 +122,8 @@ class Tensor(Operators):
         made = f" (made at {node.source})" if node.source.file else ""
         return TraceError(
             f"At {user_source()}: Python asked for {wanted} of a tensor of shape {format_shape(node.shape)}, dtype "
-            f"{node.dtype}{made}. While a function or model is traced, the tensor has no value yet. For a choice by value "
-            "use lamina.ops.where; for a value in Python, call .numpy() outside of the traced function."
+            f"{node.dtype}{made}. While a function or model is traced, the tensor has no value yet. For a choice by "
+            "value use lamina.ops.where; for a value in Python, call .numpy() outside of the traced function."
         )
 
     def item(self) -> bool | int | float:

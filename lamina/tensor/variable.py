@@ -122,7 +122,7 @@ class Variable(Operators):
         if state.trace is not None:
             state.trace.assign(self, node_of(cast(tensor, self.dtype)))
         elif tensor._array is None:
-            raise TraceError(f"Variable {self.path!r}: assign() of a symbolic tensor outside of the trace that made it.")
+            raise TraceError(f"Variable {self.path!r}: assign() of a symbolic tensor outside of its trace.")
         else:
             self.before_write()
             with np.errstate(all="ignore"):
@@ -220,8 +220,8 @@ def _first_value(name: str, initializer: Any, shape: tuple[int, ...] | None, dty
     tensor = convert(initializer)
     if tensor._array is None:
         raise TraceError(
-            f"Variable {name!r} would start with a symbolic tensor, which has no value yet. Make variables from arrays, "
-            "numbers or initializers."
+            f"Variable {name!r} would start with a symbolic tensor, which has no value yet. Make variables from "
+            "arrays, numbers or initializers."
         )
     wanted = dtypes.to_numpy(dtypes.canonical(dtype)) if dtype is not None else tensor._array.dtype
     value = np.array(tensor._array, dtype=wanted, order="C", copy=True)

@@ -9,8 +9,9 @@ from lamina.objects import (
 from lamina.objects import (
     register_serializable as register_keras_serializable,
 )
+from lamina.random import set_random_seed
 from lamina.utils.arrays import normalize, to_categorical
-from lamina.utils.sessions import clear_session, set_random_seed
+from lamina.utils.sessions import clear_session
 
 Sequence = PyDataset
 

@@ -70,6 +70,23 @@ def test_doctor_tells_what_runs_where(capsys):
     assert lines["self-check"].strip().startswith("ok")
 
 
+def test_doctor_clears_programs_and_nothing_else(tmp_path, capsys):
+    config.cache_dir = tmp_path
+    (tmp_path / "0f3a.object").write_bytes(b"old")
+    (tmp_path / "letter.txt").write_text("mine")
+    assert main(["doctor", "--clear-cache"]) == 0
+    assert "1 entries deleted" in capsys.readouterr().out
+    assert not (tmp_path / "0f3a.object").exists()
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def test_doctor_says_when_the_cache_cannot_be_used(tmp_path, capsys):
+    config.cache_dir = tmp_path / "file"
+    config.cache_dir.write_text("not a folder")
+    assert main(["doctor"]) == 0
+    assert "NOT usable" in capsys.readouterr().out
+
+
 def test_module_runs_as_a_process():
     root = Path(__file__).resolve().parents[2]
     result = subprocess.run([sys.executable, "-m", "lamina", "--version"], cwd=root, capture_output=True, text=True)

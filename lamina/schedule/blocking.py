@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lamina.base import dtypes
-from lamina.codegen.target import Target
+from lamina.schedule.target import CACHE_LINE, Target
 
 _MOST_VECTORS = 8
 _MOST_ROWS = 16
@@ -71,8 +71,8 @@ def blocking(
     rows, vectors = tile_shape(target, dtype, m, n)
     level1, level2, level3 = target.caches
     whole_k = k if k is not None else 4 * _LONGEST_K
-    pack_a = _pack_a(target, size, rows, vectors * lanes, (m, n, k), a_transposed)
-    pack_b = _pack_b(target, size, rows, lanes, (m, n, k), b_transposed)
+    pack_a = _pack_a(target, size, vectors * lanes, (m, n, k), a_transposed)
+    pack_b = _pack_b(target, dtype, (rows, vectors), (m, n, k), b_transposed)
     longest = max(64, min(_LONGEST_K, level1 * 3 // 4 // (rows * size)))
     if pack_a == "none" and pack_b in ("none", "edge"):
         longest *= 2  # nothing is copied, and C is written only once
@@ -86,7 +86,7 @@ def blocking(
 def tile_shape(target: Target, dtype: str, m: int | None, n: int | None) -> tuple[int, int]:
     """Rows and vectors of the tile: as many accumulators as there are registers, as square as the matrix lets it.
 
-    Where m is known, a height that divides it is preferred, so that one microkernel does.
+    Where m is small and known, a height that divides it is preferred, so that one microkernel does.
     """
     rows, vectors = _full_tile(target)
     budget = target.registers - (1 if target.has_fma else 3)
@@ -113,10 +113,12 @@ def _full_tile(target: Target) -> tuple[int, int]:
 
 
 def _height(m: int, rows: int) -> int:
+    if m >= 4 * rows:
+        return rows
     for height in range(rows, (2 * rows + 2) // 3 - 1, -1):
         if m % height == 0:
             return height
-    return row_tiles(m, rows)[0][1] if m < 4 * rows else rows
+    return row_tiles(m, rows)[0][1]
 
 
 def _even_part(whole: int, longest: int) -> int:
@@ -125,10 +127,11 @@ def _even_part(whole: int, longest: int) -> int:
 
 
 def _pack_a(
-    target: Target, size: int, rows: int, width: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
+    target: Target, size: int, width: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
 ) -> str:
     m, n, k = sizes
-    small = m is not None and k is not None and m * k * size < target.caches[1]
+    lasting = target.caches[1] if width * size > CACHE_LINE else target.caches[1] // 2
+    small = m is not None and k is not None and m * k * size <= lasting
     if small or (n is not None and n < _WORTH_PACKING * width):
         return "none"
     if m is None or k is None:
@@ -137,13 +140,20 @@ def _pack_a(
 
 
 def _pack_b(
-    target: Target, size: int, rows: int, lanes: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
+    target: Target,
+    dtype: str,
+    tile: tuple[int, int],
+    sizes: tuple[int | None, int | None, int | None],
+    transposed: bool,
 ) -> str:
-    m, n, k = sizes
     if transposed:
         return "transposed"
+    (m, n, k), (rows, vectors) = sizes, tile
+    lanes, size = target.lanes(dtype), dtypes.size(dtype)
     direct = "none" if target.has_masks or (n is not None and n % lanes == 0) else "edge"
-    small = n is not None and k is not None and n * k * size <= target.caches[1] // 4
-    if small or (m if m is not None else 1) < _WORTH_PACKING * rows:
-        return direct
-    return "panels"
+    level1, level2, _ = target.caches
+    # A tile of a single cache line jumps from line to line of B, which the prefetcher of the processor does not follow.
+    lasting = level2 if vectors * lanes * size > CACHE_LINE else 2 * level1
+    small = n is not None and k is not None and n * k * size <= lasting
+    few = m is None or m < _WORTH_PACKING * rows
+    return direct if small or few else "panels"

@@ -6,6 +6,7 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lamina.base import dtypes
 from lamina.base.errors import ArgumentError
@@ -118,7 +119,7 @@ def host_targets() -> tuple[Target, ...]:
     return _host_x86(triple, cpu, features)
 
 
-def _host_x86(triple: str, cpu: str, features) -> tuple[Target, ...]:
+def _host_x86(triple: str, cpu: str, features: Any) -> tuple[Target, ...]:
     caches = _host_caches()
     wide = all(features.get(name) for name in ("avx512f", "avx512vl", "avx512dq", "avx512bw"))
     fused = features.get("avx2") and features.get("fma")
@@ -133,7 +134,7 @@ def _host_x86(triple: str, cpu: str, features) -> tuple[Target, ...]:
     return tuple(targets)
 
 
-def _binding():
+def _binding() -> Any:
     import llvmlite.binding
 
     return llvmlite.binding

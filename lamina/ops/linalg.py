@@ -1,0 +1,5 @@
+"""`ops.linalg`: norms."""
+
+from lamina.ops.products import norm
+
+__all__ = ["norm"]

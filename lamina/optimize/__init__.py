@@ -1,0 +1,17 @@
+"""Graph to graph: expansion of composite primitives and simplification. Common subexpressions never exist twice
+and dead nodes are never visited, by the construction of graphs, so neither needs a pass."""
+
+from lamina.graph import Graph, verify
+from lamina.optimize.rewrite import expand, rewrite
+from lamina.optimize.simplify import RULES
+
+__all__ = ["RULES", "expand", "optimize", "rewrite"]
+
+
+def optimize(graph: Graph) -> Graph:
+    """The graph that is compiled in place of `graph`; verified after each step."""
+    graph = expand(graph)
+    verify(graph, "expand")
+    graph = rewrite(graph, RULES)
+    verify(graph, "simplify")
+    return graph

@@ -1,0 +1,62 @@
+"""The rewrite engine: rebuilds a graph from its leaves, asking the rules of each node's primitive on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from lamina.base.errors import CompileError
+from lamina.graph import Graph, Node, Primitive, apply, topological
+
+Rule = Callable[[Node], "Node | None"]
+# A node that rules still change after so many steps is being turned in circles.
+MOST_STEPS = 32
+
+
+def rewrite(graph: Graph, rules: Mapping[Primitive | None, Sequence[Rule]]) -> Graph:
+    """Applies rules until none fires.
+
+    Args:
+        rules: for each primitive, functions that give an equivalent node or None. Rules under None are asked for
+            every node. A rule sees a node whose operands are already rewritten.
+    """
+    general = tuple(rules.get(None, ()))
+    new: dict[Node, Node] = {}
+
+    def settle(node: Node) -> Node:
+        for _ in range(MOST_STEPS):
+            for rule in (*rules.get(node.primitive, ()), *general):
+                changed = rule(node)
+                if changed is not None and changed is not node:
+                    node = changed
+                    break
+            else:
+                return node
+        raise CompileError(f"Rewrite rules do not settle on {node} ({node.source}).")
+
+    for node in topological(graph.roots):
+        new[node] = settle(_rebuild(node, new))
+    return _with_roots(graph, new)
+
+
+def expand(graph: Graph) -> Graph:
+    """Replaces primitives that say themselves with others by what they say, as often as there are any."""
+    while any(n.primitive.expand for n in graph.nodes()):
+        new: dict[Node, Node] = {}
+        for node in topological(graph.roots):
+            built = _rebuild(node, new)
+            new[node] = built.primitive.expand(built) if built.primitive.expand else built
+        graph = _with_roots(graph, new)
+    return graph
+
+
+def _rebuild(node: Node, new: Mapping[Node, Node]) -> Node:
+    inputs = tuple(new[n] for n in node.inputs)
+    if inputs == node.inputs:
+        return node
+    return apply(node.primitive, *inputs, source=node.source, **node.attrs)
+
+
+def _with_roots(graph: Graph, new: Mapping[Node, Node]) -> Graph:
+    outputs = tuple(new[n] for n in graph.outputs)
+    updates = tuple((state, new[value]) for state, value in graph.updates)
+    return Graph(graph.inputs, outputs, updates, graph.name)

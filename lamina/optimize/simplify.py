@@ -1,0 +1,163 @@
+"""Rules that make a graph smaller without changing what it computes, NaN and infinity included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lamina import primitives as p
+from lamina.base.dims import is_static
+from lamina.graph import CONSTANT, INPUT, Node, constant
+from lamina.graph.interpreter import run_node
+from lamina.optimize.rewrite import Rule
+
+LARGEST_FOLDED = 64
+
+
+def scalar_value(node: Node) -> float | int | bool | None:
+    """The number that every element of `node` is, where that is known."""
+    while node.primitive in (p.BROADCAST, p.RESHAPE):
+        node = node.inputs[0]
+    if node.primitive is CONSTANT and node.attrs["value"].value.size == 1:
+        return node.attrs["value"].value.reshape(()).item()
+    return None
+
+
+def fold_constants(node: Node) -> Node | None:
+    """Computes a node whose operands are all small constants."""
+    if node.primitive in (INPUT, CONSTANT) or not node.inputs or not is_static(node.shape):
+        return None
+    size = 1
+    for extent in node.shape:
+        size *= extent  # type: ignore[assignment]
+    if size > LARGEST_FOLDED or any(n.primitive is not CONSTANT for n in node.inputs):
+        return None
+    values = [n.attrs["value"].value for n in node.inputs]
+    return constant(run_node(node, values, {}).copy(), node.dtype)
+
+
+def _neutral(side: int, number: float) -> Rule:
+    """x op number (or number op x) is x."""
+
+    def rule(node: Node) -> Node | None:
+        other = node.inputs[1 - side]
+        return other if scalar_value(node.inputs[side]) == number and other.dtype == node.dtype else None
+
+    return rule
+
+
+def add_zero(node: Node) -> Node | None:
+    """x + (-0.0) is x; x + 0.0 is too but for the sign of zero, which no function here depends on."""
+    return _neutral(0, 0)(node) or _neutral(1, 0)(node)
+
+
+def multiply_one(node: Node) -> Node | None:
+    return _neutral(0, 1)(node) or _neutral(1, 1)(node)
+
+
+def simple_power(node: Node) -> Node | None:
+    """x**1, x**2, x**3 and x**0.5 with cheaper operations."""
+    base, exponent = node.inputs[0], scalar_value(node.inputs[1])
+    if exponent == 1:
+        return base
+    if exponent == 2:
+        return p.multiply(base, base)
+    if exponent == 3:
+        return p.multiply(p.multiply(base, base), base)
+    return None
+
+
+def divide_by_number(node: Node) -> Node | None:
+    """x / c is x * (1 / c) where 1 / c is exact: c is a power of two."""
+    number = scalar_value(node.inputs[1])
+    if not isinstance(number, float) or number == 0 or number != number:
+        return None
+    mantissa = abs(number)
+    while mantissa > 1:
+        mantissa /= 2
+    while 0 < mantissa < 1:
+        mantissa *= 2
+    if mantissa != 1 or not 2.0**-100 < abs(number) < 2.0**100:
+        return None
+    return p.multiply(node.inputs[0], p.full(node.shape, 1.0 / number, node.dtype))
+
+
+def double_negate(node: Node) -> Node | None:
+    inner = node.inputs[0]
+    return inner.inputs[0] if inner.primitive is p.NEGATE else None
+
+
+def same_cast(node: Node) -> Node | None:
+    inner = node.inputs[0]
+    return inner if inner.dtype == node.dtype else None
+
+
+def reshape_again(node: Node) -> Node | None:
+    inner = node.inputs[0]
+    if inner.shape == node.shape:
+        return inner
+    return p.reshape(inner.inputs[0], node.shape) if inner.primitive is p.RESHAPE else None
+
+
+def transpose_again(node: Node) -> Node | None:
+    inner, axes = node.inputs[0], node.attrs["axes"]
+    if tuple(axes) == tuple(range(inner.rank)):
+        return inner
+    if inner.primitive is p.TRANSPOSE:
+        return p.transpose(inner.inputs[0], tuple(inner.attrs["axes"][a] for a in axes))
+    return None
+
+
+def broadcast_again(node: Node) -> Node | None:
+    inner = node.inputs[0]
+    if inner.shape == node.shape:
+        return inner
+    return p.broadcast(inner.inputs[0], node.shape) if inner.primitive is p.BROADCAST else None
+
+
+def reduce_nothing(node: Node) -> Node | None:
+    return node.inputs[0] if not node.attrs.get("axes", True) else None
+
+
+def reduce_transposed(node: Node) -> Node | None:
+    """Folding a transposed array folds the array itself, along the axes as they lie in memory."""
+    inner = node.inputs[0]
+    if inner.primitive is not p.TRANSPOSE:
+        return None
+    order = inner.attrs["axes"]
+    folded = {order[a] for a in node.attrs["axes"]}
+    kept = [order[a] for a in range(inner.rank) if a not in node.attrs["axes"]]
+    result = _REDUCERS[node.primitive](inner.inputs[0], tuple(sorted(folded)))
+    return p.transpose(result, tuple(sorted(kept).index(a) for a in kept)) if kept != sorted(kept) else result
+
+
+def known_choice(node: Node) -> Node | None:
+    condition = scalar_value(node.inputs[0])
+    if node.inputs[1] is node.inputs[2]:
+        return node.inputs[1]
+    return None if condition is None else node.inputs[1] if condition else node.inputs[2]
+
+
+def pass_through(node: Node) -> Node | None:
+    return node.inputs[0]
+
+
+_REDUCERS = {
+    p.REDUCE_SUM: p.reduce_sum, p.REDUCE_PROD: p.reduce_prod, p.REDUCE_MAX: p.reduce_max, p.REDUCE_MIN: p.reduce_min,
+    p.REDUCE_ANY: p.reduce_any, p.REDUCE_ALL: p.reduce_all,
+}  # fmt: skip
+
+RULES: dict[object, Sequence[Rule]] = {
+    None: [fold_constants],
+    p.ADD: [add_zero],
+    p.SUBTRACT: [_neutral(1, 0)],
+    p.MULTIPLY: [multiply_one],
+    p.DIVIDE: [_neutral(1, 1), divide_by_number],
+    p.POWER: [simple_power],
+    p.NEGATE: [double_negate],
+    p.CAST: [same_cast],
+    p.RESHAPE: [reshape_again],
+    p.TRANSPOSE: [transpose_again],
+    p.BROADCAST: [broadcast_again],
+    p.SELECT: [known_choice],
+    p.STOP_GRADIENT: [pass_through],
+} | {reducer: [reduce_nothing, reduce_transposed] for reducer in _REDUCERS}

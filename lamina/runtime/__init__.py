@@ -1,0 +1,1 @@
+"""What compiled programs stand on while they run: memory, machine code, its cache on disk, worker threads."""

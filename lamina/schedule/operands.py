@@ -1,0 +1,109 @@
+"""How a contraction's operands lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lamina import primitives
+from lamina.base.dims import Dim, Dimension
+from lamina.graph import CONSTANT, INPUT, Node
+from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
+from lamina.schedule.lowering import Index, Lowering, is_inline, is_scalar_constant
+
+VIEWS = (primitives.RESHAPE, primitives.TRANSPOSE, primitives.BROADCAST, primitives.SLICE, primitives.REVERSE)
+
+
+@dataclass(frozen=True)
+class Strided:
+    """Elements at `offset + sum(stride of label * index of label)` of a buffer; strides count elements."""
+
+    buffer: Buffer
+    offset: Dimension
+    strides: dict[str, Dimension]
+
+
+def view_base(node: Node) -> Node | None:
+    """The node whose memory `node` is a regular view of, None where it is not one."""
+    base = node
+    while base.primitive in VIEWS:
+        base = base.inputs[0]
+    if is_scalar_constant(base):
+        return None
+    probe = Buffer("probe", base.shape, base.dtype, "input")
+    builder = Builder()
+    variables = tuple(builder.variable(d) for d in node.shape)
+    found = strided(builder, node, variables, "".join(chr(97 + k) for k in range(node.rank)),
+                    lambda n, index: builder.load(probe, builder.linear(index, n.shape)) if n is base else None)  # fmt: skip
+    return base if found is not None else None
+
+
+def strided(
+    b: Builder, node: Node, variables: Index, labels: str, resolve: Callable[[Node, Index], Expr | None]
+) -> Strided | None:
+    """The layout of `node` over loop variables with these labels, None where it is not regular."""
+    element = Lowering(b, resolve).value(node, variables)
+    if element.op != "load":
+        return None
+    index = element.args[0]
+    if index.op == "const":
+        terms, offset = {}, index.attr
+    elif index.op == "dim":
+        terms, offset = {}, index.attr
+    elif index.op == "affine":
+        terms, offset = dict(zip(index.args, index.attr[0])), index.attr[1]
+    else:
+        terms, offset = {index: 1}, 0
+    known = dict(zip(variables, labels))
+    if any(atom not in known for atom in terms):
+        return None
+    strides = dict.fromkeys(labels, 0) | {known[atom]: stride for atom, stride in terms.items()}
+    return Strided(element.attr, offset, strides)
+
+
+def needs_memory(node: Node) -> Node | None:
+    """The node that must have memory so that `node` can be an operand: itself, or what it is a view of."""
+    base = view_base(node)
+    wanted = node if base is None else base
+    return None if wanted.primitive in (INPUT, CONSTANT) or not is_inline(wanted) else wanted
+
+
+def merged(labels: str, extents: dict[str, Dimension], layouts: list[dict[str, Dimension]]) -> tuple[str, str]:
+    """Splits labels into outer ones and a last run that is one long axis in every layout.
+
+    Returns:
+        (outer labels, merged labels): the strides of the merged axis are those of its last label.
+    """
+    if not labels:
+        return "", ""
+    start = len(labels) - 1
+    while start > 0 and all(_continues(layout, labels[start - 1], labels[start], extents) for layout in layouts):
+        start -= 1
+    return labels[:start], labels[start:]
+
+
+def _continues(layout: dict[str, Dimension], outer: str, inner: str, extents: dict[str, Dimension]) -> bool:
+    stride, extent = layout[inner], extents[inner]
+    if isinstance(stride, Dim) and isinstance(extent, Dim):
+        return False
+    return layout[outer] == stride * extent
+
+
+def length(labels: str, extents: dict[str, Dimension]) -> Dimension:
+    """The extent of a merged axis."""
+    result: Dimension = 1
+    for label in labels:
+        result = result * extents[label]
+    return result
+
+
+def place(b: Builder, layout: Strided, positions: dict[str, Expr]) -> Expr:
+    """The index of the element at these positions; labels that are not given are at 0."""
+    index = b.dim(layout.offset)
+    for label, position in positions.items():
+        index = b.add(index, b.mul(position, b.dim(layout.strides[label])))
+    return index
+
+
+def zero(b: Builder) -> Expr:
+    return b.const(0, INDEX)
