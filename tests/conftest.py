@@ -15,6 +15,20 @@ _CACHE = tempfile.mkdtemp(prefix="lamina-tests-")
 os.environ["LAMINA_CACHE_DIR"] = _CACHE
 
 
+MOST_MEMORY = 8 << 30
+
+
+def pytest_configure() -> None:
+    """Makes a program that grows without end a MemoryError of its test, not the end of the machine."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MOST_MEMORY if hard == resource.RLIM_INFINITY else min(MOST_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(_CACHE, ignore_errors=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
+from lamina.activations.logits import remember
 
 Tensor = Any
 
@@ -46,7 +47,11 @@ def relu6(x: Tensor) -> Tensor:
 
 def softmax(x: Tensor, axis: int | tuple[int, ...] = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along an axis: positive numbers that sum to 1."""
-    return ops.softmax(x, axis=axis)
+    x = ops.convert_to_tensor(x)
+    output = ops.softmax(x, axis=axis)
+    if axis in (-1, len(x.shape) - 1):
+        remember("softmax", output, x)
+    return output
 
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
@@ -145,7 +150,10 @@ def hard_tanh(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """`1 / (1 + exp(-x))`."""
-    return ops.sigmoid(x)
+    x = ops.convert_to_tensor(x)
+    output = ops.sigmoid(x)
+    remember("sigmoid", output, x)
+    return output
 
 
 def log_sigmoid(x: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from lamina.schedule.target import Target
 from lamina.codegen.routines import write_routine
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
-from lamina.schedule.loops import Kernel, Routine, format_kernel
+from lamina.schedule.loops import Kernel, Routine
+from lamina.schedule.printer import format_kernel
 from lamina.schedule.schedule import Schedule
 
 ENTRY = "lamina_run"

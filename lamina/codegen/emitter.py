@@ -9,6 +9,7 @@ Within one pass of a body all values are computed before any is stored, so a ker
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -302,7 +303,8 @@ class KernelEmitter:
         known = {accumulator: a, declaration.other: b}
         for e in expressions([declaration.merge]):
             if e not in known:
-                known[e] = self._operation(e, [known[x] for x in e.args])
+                given = [known[x] for x in e.args]
+                known[e] = functools.reduce(self.ops.add, given) if e.op == "affine" else self._operation(e, given)
         return known[declaration.merge]
 
     # Values

@@ -7,17 +7,17 @@ serve here; its values are names of LLVM registers. The text goes to whichever l
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from lamina.base import dtypes
 from lamina.base.errors import CompileError
-from lamina.codegen import vector_math
+from lamina.codegen.vector_math import FUNCTIONS
 from lamina.schedule.target import Target
 
 LLVM_TYPES = {"bool": "i1", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16": "i16", "int32": "i32",
               "uint32": "i32", "int64": "i64", "uint64": "i64", "float16": "half", "bfloat16": "bfloat",
               "float32": "float", "float64": "double"}  # fmt: skip
-_MATHS = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "erf", "pow", "arctan2")
 _FLOAT_PREDICATES = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _ROUNDINGS = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 
@@ -223,12 +223,15 @@ class Values:
         return self.select(wrong, self.add(r, y), r)
 
     def _float_rem(self, x: Value, y: Value) -> Value:
-        quotient = self.floor(self.div(x, y))
-        return self.fma(self.neg(quotient), y, x)
+        """The exact remainder of truncated division, moved to the sign of the divisor."""
+        zero = self.const(0.0, x.dtype)
+        r = self._two("frem", x, y)
+        wrong = self.bit_and(self.ne(r, zero), self._two("xor", self.lt(r, zero), self.lt(y, zero)))
+        return self.select(self.eq(r, zero), self._call("copysign", zero, y), self.select(wrong, self.add(r, y), r))
 
     def floordiv(self, x: Value, y: Value) -> Value:
         if dtypes.is_float(x.dtype):
-            return self.floor(self.div(x, y))
+            return self._float_floordiv(x, y)
         if _power_of_two(y):
             shift = self.const(int(y.text).bit_length() - 1, x.dtype)
             return self._two("ashr" if dtypes.is_signed(x.dtype) else "lshr", x, shift)
@@ -240,6 +243,20 @@ class Values:
         zero = self.const(0, x.dtype)
         wrong = self.bit_and(self.ne(r, zero), self.lt(self.bit_xor(r, divisor), zero))
         return self.select(wrong, self.sub(q, self.const(1, x.dtype)), q)
+
+    def _float_floordiv(self, x: Value, y: Value) -> Value:
+        """The quotient that goes with the exact remainder; rounding x / y could be one too many."""
+        r = self._two("frem", x, y)
+        zero, one = self.const(0.0, x.dtype), self.const(1.0, x.dtype)
+        wrong = self.bit_and(self.ne(r, zero), self._two("xor", self.lt(r, zero), self.lt(y, zero)))
+        near = self.div(self.sub(x, r), y)
+        near = self.select(wrong, self.sub(near, one), near)
+        below = self.floor(near)
+        half = self.const(0.5, x.dtype)
+        whole = self.select(self.gt(self.sub(near, below), half), self.add(below, one), below)
+        quotient = self.div(x, y)
+        whole = self.select(self.eq(whole, zero), self._call("copysign", zero, quotient), whole)
+        return self.select(self.eq(y, zero), quotient, whole)
 
     def _not_zero(self, y: Value) -> Value:
         """Division by zero would stop the process; it gives the dividend instead of NumPy's warning and 0."""
@@ -334,10 +351,19 @@ class Values:
             return self.cast(self.cast(x, "float32"), dtype)
         if dtype == "bool":
             return self.ne(x, self.const(0, x.dtype))
+        if dtypes.is_float(x.dtype) and not dtypes.is_float(dtype):
+            return self._saturated(x, dtype)
         instruction = _conversion(x.dtype, dtype)
         if instruction is None:
             return Value(x.text, dtype, x.lanes)
         return Value(self.emit(f"{instruction} {x.typed} to {vector_type(dtype, x.lanes)}"), dtype, x.lanes)
+
+    def _saturated(self, x: Value, dtype: str) -> Value:
+        """Towards zero, and no further than the type goes; NaN gives 0."""
+        result = Value("", dtype, x.lanes)
+        kind = "fptosi" if dtypes.is_signed(dtype) else "fptoui"
+        name = f"llvm.{kind}.sat.{self._suffix(result)}.{self._suffix(x)}"
+        return Value(self.intrinsic(name, result.type, [x.typed]), dtype, x.lanes)
 
     def _from_bfloat16(self, x: Value) -> Value:
         bits = self.cast(self.bitcast(x, "uint16"), "uint32")
@@ -353,16 +379,11 @@ class Values:
         kept = self.select(self._compare("uno", x, x), quiet, rounded)
         return self.bitcast(self.cast(self.shift_right(kept, sixteen), "uint16"), "bfloat16")
 
-    def rsqrt(self, x: Value) -> Value:
-        return self.div(self.const(1.0, x.dtype), self.sqrt(x))
-
 
 def _conversion(source: str, target: str) -> str | None:
     """The LLVM instruction between two types, None where the bits stay."""
     if dtypes.is_float(source) and dtypes.is_float(target):
         return "fpext" if dtypes.size(source) < dtypes.size(target) else "fptrunc"
-    if dtypes.is_float(source):
-        return "fptosi" if dtypes.is_signed(target) else "fptoui"
     if dtypes.is_float(target):
         return "sitofp" if dtypes.is_signed(source) else "uitofp"
     if source == "bool":
@@ -385,13 +406,12 @@ def _is_number(x: Value) -> bool:
     return not x.text.startswith("%") and not x.text.startswith(("0x7FF8", "0xFFF8"))
 
 
-def _maths(name: str):  # noqa: ANN202
+def _maths(name: str) -> Callable[..., Value]:
     def emit(self: Values, *arguments: Value) -> Value:
-        met = self._meet(*arguments)
-        return getattr(vector_math, name)(self, *met)
+        return FUNCTIONS[name](self, *self._meet(*arguments))
 
     return emit
 
 
-for _name in _MATHS:
+for _name in FUNCTIONS:
     setattr(Values, _name, _maths(_name))

@@ -12,7 +12,7 @@ import numpy as np
 from lamina import ops, regularizers
 from lamina.base import dtypes, trees
 from lamina.base.config import floatx
-from lamina.base.errors import ArgumentError, LaminaError, ShapeError
+from lamina.base.errors import ArgumentError, LaminaError
 from lamina.graph.source import source_scope
 from lamina.layers import weights as weighing
 from lamina.layers.arguments import (
@@ -391,6 +391,3 @@ def _dtype_name(dtype: Any) -> str:
     if isinstance(dtype, str) and dtype.startswith("mixed_"):
         raise ArgumentError(f"dtype {dtype!r}: mixed precision is not supported. Use a single dtype such as 'float32'.")
     return dtypes.canonical(dtype)
-
-
-__all__ = ["Layer", "ShapeError"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
+from lamina.activations.logits import logits_of
 from lamina.losses.loss import LossFunctionWrapper
 from lamina.losses.shapes import prepare
 
@@ -22,12 +23,16 @@ def binary_crossentropy(
 
     Args:
         y_true: 0 or 1, or shares between.
-        y_pred: probabilities, which are kept `epsilon()` away from 0 and 1; or any numbers if `from_logits`.
+        y_pred: probabilities; or any numbers if `from_logits`. Probabilities are kept `epsilon()` away from 0 and 1,
+            unless they come right from the sigmoid activation: then its inputs are used, as Keras on TensorFlow does.
         from_logits: whether the sigmoid is still to be applied; False.
         label_smoothing: moves targets towards 1/2 by this share; 0.
         axis: -1.
     """
     y_true, y_pred = prepare("binary_crossentropy", y_true, y_pred)
+    logits = None if from_logits else logits_of("sigmoid", y_pred)
+    if logits is not None:
+        y_pred, from_logits = logits, True
     losses = ops.binary_crossentropy(_smooth(y_true, label_smoothing), y_pred, from_logits=from_logits)
     return ops.mean(losses, axis=axis)
 

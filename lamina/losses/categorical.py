@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import ops
+from lamina import ops, primitives
+from lamina.activations.logits import logits_of
 from lamina.base.config import epsilon
 from lamina.base.errors import ArgumentError, IndexRangeError, ShapeError
 from lamina.losses.loss import LossFunctionWrapper
+from lamina.tensor import apply
 
 Reduction = str | None
 
@@ -34,6 +36,12 @@ def _one_hot_pair(name: str, y_true: Any, y_pred: Any, label_smoothing: float, a
     return y_true, y_pred
 
 
+def _prefer_logits(y_pred: Any, from_logits: bool, axis: int) -> tuple[Any, bool]:
+    """Predictions, as logits where these are known."""
+    logits = None if from_logits or axis not in (-1, len(y_pred.shape) - 1) else logits_of("softmax", y_pred)
+    return (y_pred, from_logits) if logits is None else (logits, True)
+
+
 def _clip(p: Any) -> Any:
     """A probability kept `epsilon()` away from 0 and 1, so that its logarithm is finite."""
     return ops.clip(p, epsilon(), 1.0 - epsilon())
@@ -46,8 +54,9 @@ def categorical_crossentropy(
 
     Args:
         y_true: one-hot, or shares that sum to 1; of the shape of `y_pred`.
-        y_pred: probabilities, which are made to sum to 1 and kept `epsilon()` away from 0 and 1; or any numbers
-            if `from_logits`.
+        y_pred: probabilities; or any numbers if `from_logits`. Probabilities are made to sum to 1 and kept
+            `epsilon()` away from 0 and 1, unless they come right from the softmax activation: then its inputs are
+            used, as Keras on TensorFlow does.
         from_logits: whether the softmax is still to be applied; False.
         label_smoothing: share of the targets that is spread over all classes; 0.
         axis: of the classes; -1.
@@ -56,6 +65,7 @@ def categorical_crossentropy(
         ShapeError: if the shapes differ.
     """
     y_true, y_pred = _one_hot_pair("categorical_crossentropy", y_true, y_pred, label_smoothing, axis)
+    y_pred, from_logits = _prefer_logits(y_pred, from_logits, axis)
     return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
@@ -99,16 +109,18 @@ def _class_numbers(y_true: Any, y_pred: Any, axis: int) -> Any:
     return ops.cast(y_true, "int64")
 
 
-def _pick(x: Any, labels: Any, axis: int) -> Any:
-    """The elements of `x` at the labels; a label out of range is an error."""
+def _hot(labels: Any, classes: int, axis: int) -> Any:
+    """True at the class of each label, along a new axis; a label out of range is an error."""
+    numbers = ops.arange(classes, dtype="int64")
     try:
-        return ops.squeeze(ops.take_along_axis(x, ops.expand_dims(labels, axis), axis=axis), axis=axis)
+        # Looking the number up in a table of all of them checks that it is one, in a compiled program too.
+        known = apply(primitives.TAKE, numbers, labels, axis=0)
     except IndexRangeError as error:
-        classes = x.shape[axis]
         raise IndexRangeError(
             f"Loss 'sparse_categorical_crossentropy': y_true must hold class numbers from 0 to {classes - 1}, as "
             f"y_pred has {classes} classes. {error}"
         ) from None
+    return ops.one_hot(known, classes, axis=axis, dtype="bool")
 
 
 def sparse_categorical_crossentropy(
@@ -118,8 +130,9 @@ def sparse_categorical_crossentropy(
 
     Args:
         y_true: whole numbers from 0 to classes - 1, of the shape of `y_pred` without its class axis (or with 1 there).
-        y_pred: probabilities, which are made to sum to 1 and kept `epsilon()` away from 0 and 1; or any numbers
-            if `from_logits`.
+        y_pred: probabilities; or any numbers if `from_logits`. Probabilities are made to sum to 1 and kept
+            `epsilon()` away from 0 and 1, unless they come right from the softmax activation: then its inputs are
+            used, as Keras on TensorFlow does.
         from_logits: whether the softmax is still to be applied; False.
         ignore_class: a class number whose loss is 0, such as -1 for "unknown"; none.
         axis: of the classes; -1.
@@ -130,16 +143,18 @@ def sparse_categorical_crossentropy(
     """
     y_pred = ops.convert_to_tensor(y_pred)
     labels = _class_numbers(y_true, y_pred, axis)
+    y_pred, from_logits = _prefer_logits(y_pred, from_logits, axis)
     valid = None
     if ignore_class is not None:
         valid = ops.not_equal(labels, ignore_class)
         labels = ops.where(valid, labels, 0)
         y_pred = ops.where(ops.expand_dims(valid, axis), y_pred, 0.0 if from_logits else 1.0)
+    # A sum over a one-hot choice, unlike a gather, has a gradient without scattering.
+    picked = ops.sum(ops.where(_hot(labels, y_pred.shape[axis], axis), y_pred, 0.0), axis=axis)
     if from_logits:
-        loss = ops.logsumexp(y_pred, axis=axis) - _pick(y_pred, labels, axis)
+        loss = ops.logsumexp(y_pred, axis=axis) - picked
     else:
-        # Only the share of the right class is needed, so that one logarithm a row is taken.
-        loss = -ops.log(_clip(_pick(y_pred, labels, axis) / ops.sum(y_pred, axis=axis)))
+        loss = -ops.log(_clip(picked / ops.sum(y_pred, axis=axis)))
     return loss if valid is None else ops.where(valid, loss, 0.0)
 
 

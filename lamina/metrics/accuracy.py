@@ -65,11 +65,12 @@ def _class_numbers(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def _in_top_k(labels: Any, y_pred: Any, k: int) -> Any:
-    """1.0 where fewer than `k` predictions are above the one of the label."""
+    """1.0 where fewer than `k` predictions are above the one of the label; 0.0 where there is no such class."""
     labels = ops.cast(labels, "int64")
-    right = ops.take_along_axis(y_pred, ops.expand_dims(labels, -1), axis=-1)
+    exists = ops.logical_and(labels >= 0, labels < y_pred.shape[-1])
+    right = ops.take_along_axis(y_pred, ops.expand_dims(ops.where(exists, labels, 0), -1), axis=-1)
     above = ops.sum(ops.cast(y_pred > right, "int32"), axis=-1)
-    return ops.cast(above < k, floatx())
+    return ops.cast(ops.logical_and(exists, above < k), floatx())
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:

@@ -27,7 +27,7 @@ def relu(x: Any) -> Tensor:
 
 def relu6(x: Any) -> Tensor:
     """`min(max(x, 0), 6)`"""
-    return minimum(relu(to_float(x)), 6.0)
+    return minimum(relu(x), 6)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:

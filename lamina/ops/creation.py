@@ -167,6 +167,16 @@ def logspace(
     return positive(cast(result, dtype)) if dtype is not None else result
 
 
+def geomspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Tensor:
+    """`num` numbers with equal ratios from `start` to `stop`, both positive."""
+    from lamina.ops.transcendental import exp, log
+
+    result = exp(linspace(log(start), log(stop), num, endpoint, axis=axis))
+    return positive(cast(result, dtype)) if dtype is not None else result
+
+
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Tensor:
     """Ones on the k-th diagonal of an N x M matrix (M = N by default), zeros elsewhere."""
     known = dtypes.to_numpy(dtypes.canonical(dtype or config.floatx))
@@ -230,6 +240,7 @@ def bartlett(x: Any) -> Tensor:
 
 
 __all__ = [
-    "arange", "array", "bartlett", "blackman", "copy", "empty", "empty_like", "eye", "full", "full_like", "hamming",
-    "hanning", "identity", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+    "arange", "array", "bartlett", "blackman", "copy", "empty", "empty_like", "eye", "geomspace", "full",
+    "full_like", "hamming", "hanning", "identity", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri",
+    "zeros", "zeros_like",
 ]  # fmt: skip

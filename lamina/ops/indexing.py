@@ -125,8 +125,8 @@ def _start(starts: Any, axis: int) -> Any:
 def _window(x: Any, start: Any, size: Any, axis: int) -> Tensor:
     room = x.dims[axis] - size
     if isinstance(start, (int, np.integer)) and isinstance(room, int):
-        first = min(max(int(start), 0), room)
-        return cut(x, axis, first, first + size)
+        known = min(max(int(start), 0), room)
+        return cut(x, axis, known, known + size)
     first = clip(cast(convert(start), "int64"), 0, convert(room, "int64"))
     places = add(apply(P.IOTA, shape=(size,), dtype="int64", axis=0), first)
     return apply(P.TAKE, x, places, axis=axis)
@@ -135,7 +135,7 @@ def _window(x: Any, start: Any, size: Any, axis: int) -> Tensor:
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
     """`inputs` with the block that begins at `start_indices` replaced by `updates`."""
     x = convert(inputs)
-    new = cast(convert(updates), x.dtype)
+    new: Any = cast(convert(updates), x.dtype)
     inside: Any = True
     for axis, size in enumerate(new.dims):
         first = cast(convert(_start(start_indices, axis)), "int64")

@@ -12,11 +12,13 @@ from lamina.ops.reduction import *  # noqa: F403
 from lamina.ops.reduction import __all__ as _reduction
 from lamina.ops.shaping import *  # noqa: F403
 from lamina.ops.shaping import __all__ as _shaping
+from lamina.ops.statistics import *  # noqa: F403
+from lamina.ops.statistics import __all__ as _statistics
 from lamina.ops.transcendental import *  # noqa: F403
 from lamina.ops.transcendental import __all__ as _transcendental
 
 __all__ = [
-    *_creation, *_elementwise, *_logic, *_reduction, *_shaping, *_transcendental, "cross", "diag", "diagflat",
-    "diagonal", "dot", "einsum", "get_item", "inner", "kron", "matmul", "outer", "take", "take_along_axis",
-    "tensordot", "trace", "tril", "triu", "vdot",
+    *_creation, *_elementwise, *_logic, *_reduction, *_shaping, *_statistics, *_transcendental, "cross", "diag",
+    "diagflat", "diagonal", "dot", "einsum", "get_item", "inner", "kron", "matmul", "outer", "take",
+    "take_along_axis", "tensordot", "trace", "tril", "triu", "vdot",
 ]  # fmt: skip

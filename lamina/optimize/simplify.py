@@ -23,8 +23,8 @@ def scalar_value(node: Node) -> float | int | bool | None:
 
 
 def fold_constants(node: Node) -> Node | None:
-    """Computes a node whose operands are all small constants."""
-    if node.primitive in (INPUT, CONSTANT) or not node.inputs or not is_static(node.shape):
+    """Computes a node whose operands are all small constants; a broadcast stays one, which takes no memory."""
+    if node.primitive in (INPUT, CONSTANT, p.BROADCAST) or not node.inputs or not is_static(node.shape):
         return None
     size = 1
     for extent in node.shape:
@@ -33,6 +33,17 @@ def fold_constants(node: Node) -> Node | None:
         return None
     values = [n.attrs["value"].value for n in node.inputs]
     return constant(run_node(node, values, {}).copy(), node.dtype)
+
+
+def uniform_constant(node: Node) -> Node | None:
+    """An array of one number only is that number, broadcast: it then takes no memory."""
+    value = node.attrs["value"].value
+    if value.size < 2:
+        return None
+    first = value.reshape(-1)[:1]
+    if value.strides != (0,) * value.ndim and (value != first).any():
+        return None
+    return p.full(node.shape, first.item(), node.dtype) if first == first else None
 
 
 def _neutral(side: int, number: float) -> Rule:
@@ -148,6 +159,7 @@ _REDUCERS = {
 
 RULES: dict[object, Sequence[Rule]] = {
     None: [fold_constants],
+    CONSTANT: [uniform_constant],
     p.ADD: [add_zero],
     p.SUBTRACT: [_neutral(1, 0)],
     p.MULTIPLY: [multiply_one],

@@ -17,14 +17,14 @@ def merge_plan(roots: Iterable[Expr], variables: Sequence[Expr]) -> list[bool]:
         return []
     mergeable = [_fits_product(a, b) for a, b in zip(variables, variables[1:])]
     wanted = frozenset(variables)
-    for e in expressions(roots):
-        if not e.depends & wanted:
-            continue
-        for form in _linear_forms(e, wanted):
-            for k in range(len(mergeable)):
-                outer, inner = form.get(variables[k], 0), form.get(variables[k + 1], 0)
-                if mergeable[k] and outer != _times(inner, variables[k + 1].attr[1]):
-                    mergeable[k] = False
+    roots = list(roots)
+    forms: list[dict[Expr, Dimension]] = [{e: 1} for e in roots if e in wanted]
+    forms += [form for e in expressions(roots) if e.depends & wanted for form in _linear_forms(e, wanted)]
+    for form in forms:
+        for k in range(len(mergeable)):
+            outer, inner = form.get(variables[k], 0), form.get(variables[k + 1], 0)
+            if mergeable[k] and outer != _times(inner, variables[k + 1].attr[1]):
+                mergeable[k] = False
     return mergeable
 
 

@@ -123,6 +123,8 @@ class TiledContraction:
         if right_n != 1 and right_k not in (0, 1) and product.k:
             return None
         m = product.size(product.m)
+        if 0 in (m, product.size(product.n), product.size(product.k)):
+            return None
         if right_n != 1 and isinstance(m, int) and m <= 2:
             return None
         self.product = product

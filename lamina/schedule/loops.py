@@ -1,4 +1,4 @@
-"""The loop IR: what a kernel does, as statements over scalar expressions; and how it prints.
+"""The loop IR: what a kernel does, as statements over scalar expressions.
 
 A kernel runs as a number of independent tasks, which threads share out among themselves. The number of tasks
 depends on sizes alone, never on the number of threads, so results do not either.
@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
-from lamina.base.dims import format_shape
-from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
+from lamina.schedule.expr import Buffer, Expr, expressions
 
 
 @dataclass
@@ -175,78 +174,3 @@ def accesses(statement: Statement) -> tuple[list[Buffer], list[Buffer]]:
         given = [a.buffer for a in statement.arguments if isinstance(a, Address)]
         return reads + [b for b in given if b not in statement.writes], list(statement.writes)
     return reads, []
-
-
-def format_kernel(kernel: Kernel) -> str:
-    """A kernel as text. Buffers and variables are named by order, so equal kernels print equally but for line one."""
-    names: dict[Buffer, str] = {}
-    for buffer in kernel.buffers():
-        names[buffer] = f"b{len(names)}"
-    for number, buffer in enumerate(kernel.locals):
-        names[buffer] = f"s{number}"
-    printer = _Printer(names)
-    lines = [f"kernel {kernel.name}" + (f"    # {kernel.label}" if kernel.label else "")]
-    for buffer, name in names.items():
-        lines.append(f"  {name}: {buffer.dtype}{format_shape(buffer.shape)}" + (" local" if name[0] == "s" else ""))
-    lines.append(f"  for {printer.text(kernel.task)} in tasks {printer.text(kernel.tasks)}:")
-    lines += printer.block(kernel.body, "    ")
-    return "\n".join(lines)
-
-
-class _Printer:
-    def __init__(self, names: dict[Buffer, str]):
-        self.names = names
-        self.variables: dict[str, str] = {}
-
-    def variable(self, name: str) -> str:
-        return self.variables.setdefault(name, f"v{len(self.variables)}")
-
-    def text(self, root: Expr) -> str:
-        done: dict[Expr, str] = {}
-        for e in expressions([root]):
-            done[e] = self._one(e, [done[a] for a in e.args])
-        return done[root]
-
-    def _one(self, e: Expr, args: list[str]) -> str:
-        if e.op == "const":
-            return f"{e.attr!r}" if e.dtype in (INDEX, "float32", "bool") else f"{e.attr!r}:{e.dtype}"
-        if e.op == "var":
-            return self.variable(e.attr[0])
-        if e.op == "accumulator":
-            return self.variable(e.attr)
-        if e.op == "dim":
-            return str(e.attr)
-        if e.op == "affine":
-            parts = [a if c == 1 else f"{a}*({c})" for a, c in zip(args, e.attr[0])]
-            return "(" + " + ".join([*parts, *([str(e.attr[1])] if e.attr[1] != 0 else [])]) + ")"
-        if e.op == "load":
-            return f"{self.names[e.attr]}[{args[0]}]"
-        suffix = f":{e.dtype}" if e.op in ("cast", "bitcast") else ""
-        return f"{e.op}{suffix}({', '.join(args)})"
-
-    def block(self, body: Sequence[Statement], indent: str) -> list[str]:
-        lines: list[str] = []
-        for statement in body:
-            lines.append(indent + self._statement(statement))
-            if isinstance(statement, Loop):
-                lines += self.block(statement.body, indent + "  ")
-        return lines
-
-    def _statement(self, s: Statement) -> str:
-        if isinstance(s, Store):
-            return f"{self.names[s.buffer]}[{self.text(s.index)}] = {self.text(s.value)}"
-        if isinstance(s, Declare):
-            merge = f"  merge {self.text(s.merge)}" if s.merge is not None else ""
-            return f"var {self.text(s.accumulator)}:{s.accumulator.dtype} = {self.text(s.initial)}{merge}"
-        if isinstance(s, Update):
-            return f"{self.text(s.accumulator)} = {self.text(s.value)}"
-        if isinstance(s, Collapse):
-            return f"collapse {self.text(s.accumulator)}"
-        if isinstance(s, Loop):
-            word = "vector" if s.vector else "for"
-            return f"{word} {self.text(s.variable)} in [{self.text(s.begin)}, {self.text(s.end)}):"
-        arguments = [
-            f"&{self.names[a.buffer]}[{self.text(a.index)}]" if isinstance(a, Address) else self.text(a)
-            for a in s.arguments
-        ]
-        return f"call {s.function}({', '.join(arguments)})"

@@ -61,7 +61,7 @@ class PlainContraction:
         if not sums:
             return [nest(b, [column], [Store(row, column, product)])]
         if column.attr[1] == 1:
-            return [clear, *self._dot(row, zero, sums, product)]
+            return [clear, *self._dot(row, zero, sums, b.substitute(product, {column: zero}))]
         step = Store(row, column, b.add(b.load(row, column), product))
         inner = Loop(column, zero, b.dim(column.attr[1]), [step], vector=True)
         result: Statement = inner

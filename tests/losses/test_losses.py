@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lamina import losses, ops
+from lamina import activations, losses, ops
 from lamina.base.errors import ArgumentError, IndexRangeError, ShapeError
 from lamina.tensor import GradientTape, Variable
 from tests.golden.reference import arrays, label, load, run_traced
@@ -80,6 +80,31 @@ def test_certain_and_wrong_predictions_stay_finite() -> None:
     far = np.array([[1000.0, -1000.0]], "float32")
     assert float(losses.SparseCategoricalCrossentropy(from_logits=True)([1], far)) == 2000.0
     assert float(losses.BinaryCrossentropy(from_logits=True)([[0.0, 1.0]], far)) == 1000.0
+
+
+def test_outputs_of_softmax_and_sigmoid_stand_for_their_logits(interpreted: None) -> None:
+    # The share of class 1 is 0 in float32, but its logarithm is known to be -200.
+    far = np.array([[100.0, -100.0]], "float32")
+    for targets, loss in (
+        (np.array([1]), losses.SparseCategoricalCrossentropy()),
+        (np.array([[0.0, 1.0]], "float32"), losses.CategoricalCrossentropy()),
+    ):
+        (traced,) = run_traced(lambda y, z, loss=loss: loss(y, activations.softmax(z)), targets, far)
+        assert traced == float(loss(targets, activations.softmax(far))) == 200.0
+        assert float(loss(targets, np.asarray(activations.softmax(far)))) < 17.0
+    binary, targets = losses.BinaryCrossentropy(), np.array([[0.0, 1.0]], "float32")
+    (traced,) = run_traced(lambda y, z: binary(y, activations.sigmoid(z)), targets, far)
+    assert traced == float(binary(targets, activations.sigmoid(far))) == 100.0
+
+
+def test_logits_are_not_kept_alive_by_their_softmax() -> None:
+    from lamina.activations import logits
+
+    before = len(logits._tensors)
+    output = activations.softmax(DATA["numbers"])
+    assert len(logits._tensors) == before + 1
+    del output
+    assert len(logits._tensors) == before
 
 
 def test_ignored_class_does_not_count_and_has_no_gradient() -> None:
@@ -191,6 +216,14 @@ def test_one_hot_targets_where_class_numbers_belong() -> None:
 def test_label_out_of_range() -> None:
     with pytest.raises(IndexRangeError, match=r"class numbers from 0 to 2, as y_pred has 3 classes"):
         losses.SparseCategoricalCrossentropy()([0, 3, 1, 1], DATA["shares"])
+    with pytest.raises(IndexRangeError, match=r"class numbers from 0 to 2"):
+        losses.SparseCategoricalCrossentropy()([0, -1, 1, 1], DATA["shares"])
+
+
+def test_label_out_of_range_in_a_program(executor: str) -> None:
+    for wrong in (3, -1):
+        with pytest.raises(IndexRangeError):
+            run_traced(losses.SparseCategoricalCrossentropy(), np.array([0, wrong, 1, 1]), DATA["shares"])
 
 
 def test_weights_that_do_not_fit() -> None:

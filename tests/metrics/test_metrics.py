@@ -69,6 +69,11 @@ def test_accuracy_over_batches_compiled(executor: str) -> None:
     assert float(metric.count) == 4.0
 
 
+def test_top_k_of_a_class_that_does_not_exist() -> None:
+    values = metrics.sparse_top_k_categorical_accuracy(np.array([-1, 3, 0]), DATA["shares"][:3], k=3)
+    np.testing.assert_array_equal(values, [0, 0, 1])
+
+
 def test_empty_metrics_are_zero() -> None:
     assert float(metrics.Mean().result()) == 0.0
     assert float(metrics.Precision().result()) == 0.0

@@ -18,7 +18,8 @@ BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "fmax",
           "arctan2", "hypot", "logaddexp", "logaddexp2", "heaviside", "equal", "not_equal", "less", "less_equal",
           "greater", "greater_equal", "logical_and", "logical_or", "logical_xor", "isclose"]  # fmt: skip
 UNARY = ["absolute", "negative", "sign", "floor", "ceil", "trunc", "square", "reciprocal", "exp", "exp2", "expm1",
-         "sin", "cos", "tan", "tanh", "sinh", "cosh", "arctan", "arcsinh", "cbrt", "sinc", "deg2rad", "rad2deg", "isnan",
+         "sin",
+         "cos", "tan", "tanh", "sinh", "cosh", "arctan", "arcsinh", "cbrt", "sinc", "deg2rad", "rad2deg", "isnan",
          "isfinite", "isinf", "isposinf", "isneginf", "signbit", "logical_not", "round"]  # fmt: skip
 
 
