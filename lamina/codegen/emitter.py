@@ -82,7 +82,8 @@ class KernelEmitter:
         self.scopes.pop()
         parameters += ["ptr %symbols", "ptr %scratch", "ptr %report", "i64 %thread", "i64 %threads"]
         head = f"define internal void @{self.name}({', '.join(parameters)}) noinline {self.target.attributes} {{"
-        return "\n".join([f"; {kernel.name}", head, "entry:", *self.allocas, *entry.lines, "  ret void", "}"])
+        unreported = "  %unreported = alloca i64"
+        return "\n".join([f"; {kernel.name}", head, "entry:", unreported, *self.allocas, *entry.lines, "  ret void", "}"])
 
     # Blocks
 
@@ -412,13 +413,13 @@ class KernelEmitter:
         """Reports an index outside of [0, size) and goes on with a valid one."""
         inside = Value(self.ops._two("icmp ult", index, size, "bool").text, "bool", index.lanes)
         if inside.lanes == 1:
-            place = self.ops.emit(f"select i1 {inside.text}, ptr %scratch, ptr %report")
+            place = self.ops.emit(f"select i1 {inside.text}, ptr %unreported, ptr %report")
         else:
             outside = self.ops.bit_not(inside)
             if self.vector is not None and self.vector.mask is not None:
                 outside = self.ops.bit_and(outside, self.vector.mask)
             some = self.ops.intrinsic(f"llvm.vector.reduce.or.v{inside.lanes}i1", "i1", [outside.typed])
-            place = self.ops.emit(f"select i1 {some}, ptr %report, ptr %scratch")
+            place = self.ops.emit(f"select i1 {some}, ptr %report, ptr %unreported")
         self.ops.lines.append(f"  store volatile i64 1, ptr {place}")
         return self.ops.select(inside, index, self.ops.const(0, INDEX))
 

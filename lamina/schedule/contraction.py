@@ -142,8 +142,9 @@ class TiledContraction:
             rows = min(rows, OPEN_ROWS)
         if pack_b == "edge" or (not self.target.has_masks and not _divides(sizes[1], self.lanes)):
             pack_b = "transposed" if transposed else "panels"
-        if p.outer and pack_b == "panels":
-            pack_b = "none" if self.target.has_masks else pack_b
+        if pack_b == "panels" and self.target.has_masks and (p.outer or sizes[2] is None):
+            # Sums of unknown length run over a batch mostly: too short for a copy of B to pay.
+            pack_b = "none"
         return Blocking(rows, plan.vectors, plan.kc, plan.mc, plan.nc, plan.pack_a, pack_b)
 
     # B in panels

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from lamina.base.dims import Dimension
 from lamina.graph import CONSTANT, INPUT, Node
-from lamina.schedule.expr import Builder, Expr
+from lamina.schedule.expr import INDEX, Builder, Expr
 from lamina.schedule.lowering import Index, Lowering, domain_of, is_inline, is_scalar_constant
 
 MOST_MEMBERS = 24
@@ -57,7 +57,7 @@ def examine(node: Node, anchors: dict[Node, None]) -> Member:
     """Finds what an anchor reads, and how aligned the reading is with its own loops."""
     builder = Builder()
     domain = domain_of(node)
-    variables = tuple(builder.variable(d) for d in domain)
+    variables = tuple(builder.const(0, INDEX) if d == 1 else builder.variable(d) for d in domain)
     found: dict[Node, list[Index]] = {}
 
     def resolve(operand: Node, index: Index) -> Expr | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,13 @@ class Stage:
     """Members that run in one nest of inner loops.
 
     Attributes:
-        loops: the inner loop variables; declared: accumulators to make before and to collapse after.
-        body: statements of the innermost loop; before: statements that precede the loops.
+        index: the place within a row; loops: the variables in it (axes of extent 1 need no loop).
+        trailing: innermost loops that are folded within kept ones.
+        body: statements of the innermost loop; before, after: statements around all the loops;
+            middle_before, middle_after: around the trailing ones.
     """
 
+    index: Index
     loops: list[Expr]
     trailing: int
     before: list[Statement] = field(default_factory=list)
@@ -56,7 +59,7 @@ class RowKernel:
         self.name = name
         self.depth = group.depth
         self.members = {m.node: m for m in group.members}
-        self.outer = [self.b.variable(d) for d in group.outer()]
+        self.outer = loop_index(self.b, group.outer())
         self.task = self.b.variable(MOST_TASKS)
         self.stages: dict[tuple[Any, ...], Stage] = {}
         self.number: dict[Node, int] = {}
@@ -97,22 +100,21 @@ class RowKernel:
             number = max(number, self.number[node] + (0 if together else 1))
         key = (number, inner, trailing and member.node)
         if key not in self.stages:
-            self.stages[key] = Stage([self.b.variable(d) for d in inner], trailing)
+            index = loop_index(self.b, inner)
+            self.stages[key] = Stage(index, [v for v in index if v.op == "var"], trailing)
         self.number[member.node] = number
         self.home[member.node] = self.stages[key]
 
     def _trailing(self, member: Member) -> int:
         """The innermost loops that are folded within kept ones, where an accumulator per kept place is needed."""
-        inner = range(self.depth, len(member.domain))
-        kept = [axis for axis in inner if axis not in member.reduced]
-        if not kept or not member.reduced or len(member.domain) - 1 == kept[-1]:
-            return 0
-        return len(member.domain) - 1 - kept[-1]
+        inner = [a for a in range(self.depth, len(member.domain)) if member.domain[a] != 1]
+        kept = [a for a in inner if a not in member.reduced]
+        return len(inner) - 1 - inner.index(kept[-1]) if kept and member.reduced else 0
 
     # Values
 
     def _index(self, member: Member) -> Index:
-        return (*self.outer, *self.home[member.node].loops)
+        return (*self.outer, *self.home[member.node].index)
 
     def _value(self, member: Member, node: Node) -> Expr:
         def resolve(operand: Node, index: Index) -> Expr | None:
@@ -142,7 +144,7 @@ class RowKernel:
             stage, inner = self.home[node], node.shape[self.depth :]
             buffer = self._local(inner, dtypes.compute_dtype(node.dtype))
             shape, skip = inner, self.depth
-            stage.body.append(Store(buffer, self.b.linear(tuple(stage.loops), inner), self.values[node]))
+            stage.body.append(Store(buffer, self.b.linear(stage.index, inner), self.values[node]))
         self.results[node] = lambda index: self.b.load(buffer, self.b.linear(index[skip:], shape))
 
     def _local(self, shape: tuple[Dimension, ...], dtype: str) -> Buffer:
@@ -163,9 +165,11 @@ class RowKernel:
         node, stage = member.node, self.home[member.node]
         dtype = dtypes.compute_dtype(node.dtype)
         value = self.b.cast(self._value(member, node.inputs[0]), dtype)
-        kept = [a for a in range(self.depth, len(member.domain)) if a not in member.reduced]
+        kept = [
+            a for a in range(self.depth, len(member.domain)) if a not in member.reduced and member.domain[a] != 1
+        ]
         kept_shape = tuple(member.domain[a] for a in kept)
-        kept_index = tuple(stage.loops[a - self.depth] for a in kept)
+        kept_index = tuple(stage.index[a - self.depth] for a in kept)
         across_rows = min(member.reduced) < self.depth
         if not kept:
             accumulator = self._accumulate(
@@ -209,16 +213,20 @@ class RowKernel:
         node = member.node
         self.results[node] = lambda index: accumulator
         if node in self.memory:
-            index = self.b.linear(tuple(self.outer), node.shape)
+            index = self.b.linear(self.outer, node.shape)
             value = self.b.cast(accumulator, node.dtype)
             self.home[node].after.append(Store(self.memory[node], index, value))
 
     def _publish_kept(self, member: Member, target: Buffer, kept_shape: tuple[Dimension, ...], stage: Stage) -> None:
         node = member.node
-        self.results[node] = lambda index: self.b.load(target, self.b.linear(index[self.depth :], kept_shape))
+        kept = [k for k, d in enumerate(node.shape) if k >= self.depth and d != 1]
+        self.results[node] = lambda index: self.b.load(target, self.b.linear(tuple(index[k] for k in kept), kept_shape))
         if node in self.memory:
             variables = [self.b.variable(d) for d in kept_shape]
-            place = self.b.linear((*self.outer, *variables), node.shape)
+            whole = [*self.outer, *(self.b.const(0, INDEX) for _ in node.shape[self.depth :])]
+            for k, variable in zip(kept, variables):
+                whole[k] = variable
+            place = self.b.linear(tuple(whole), node.shape)
             value = self.b.cast(self.b.load(target, self.b.linear(tuple(variables), kept_shape)), node.dtype)
             stage.after.append(nest(self.b, variables, [Store(self.memory[node], place, value)]))
 
@@ -242,7 +250,8 @@ class RowKernel:
         ordered = sorted(self.stages.items(), key=lambda item: item[0][0])
         inner = [s for _, stage in ordered for s in self._stage_statements(stage)]
         roots = [e for s in walk([*inner, *self.task_start, *self.task_end]) for e in operands(s)]
-        outer, mapping = merge(self.b, self.outer, merge_plan(roots, self.outer))
+        variables = [v for v in self.outer if v.op == "var"]
+        outer, mapping = merge(self.b, variables, merge_plan(roots, variables))
         flat = bool(outer) and all(not s.loops and not s.before and not s.after for s in self.stages.values())
         work = _work(inner)
         if flat:
@@ -320,6 +329,11 @@ def combine_partials(node: Node, partial: Buffer, target: Buffer, tasks: Expr, b
             Loop(copied, zero, b.dim(count), [final], vector=True),
         ]
     return Kernel(name, b.const(1, INDEX), b.variable(1), body, label=describe([node]))
+
+
+def loop_index(b: Builder, extents: Iterable[Dimension]) -> Index:
+    """A loop variable for every axis; an axis of extent 1 is always at 0."""
+    return tuple(b.const(0, INDEX) if d == 1 else b.variable(d) for d in extents)
 
 
 def make_accumulator(b: Builder, node: Node, name: str) -> tuple[Expr, Declare]:
