@@ -11,6 +11,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from lamina.graph import Graph, Node, verify
 from lamina.graph import interpret as interpret_graph
 from lamina.graph.interpreter import bind_symbols
 from lamina.graph.loop import BATCH, InterpretedLoop, LoopProgram, LoopState
+
+if TYPE_CHECKING:
+    from lamina.runtime.program import Layout
 
 
 class InterpretedGraph:
@@ -127,7 +131,7 @@ class CompiledGraph:
     """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place."""
 
     def __init__(self, graph: Graph):
-        from lamina.runtime.buffers import empty_aligned
+        from lamina.runtime.buffers import result_array
         from lamina.runtime.program import address
 
         verify(graph)
@@ -139,24 +143,34 @@ class CompiledGraph:
         self._inputs = [number[plan.inputs[n]] for n in graph.inputs]
         self._outputs = [(number[b], b.shape, b.dtype) for b in plan.outputs]
         self._shapes = [n.shape for n in graph.inputs]
-        self._empty, self._address = empty_aligned, address
+        self._empty, self._address = result_array, address
+        self._last_key: tuple | None = None
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         program, address = self.program, self._address
         arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
-        symbols = bind_symbols(zip(self._shapes, [a.shape for a in arrays]))
+        key = (config.threads, *[a.shape for a in arrays])
         with program.lock:
-            layout = program.layout(symbols)
+            layout, shapes = self._prepared(key)
             table = layout.table
             for number, array in zip(self._inputs, arrays):
                 table[number] = address(array)
             results = []
-            for number, shape, dtype in self._outputs:
-                result = self._empty(evaluate_shape(shape, symbols), dtype)
+            for (number, _, dtype), shape in zip(self._outputs, shapes):
+                result = self._empty(shape, dtype)
                 table[number] = address(result)
                 results.append(result)
             program.call(layout)
         return results
+
+    def _prepared(self, key: tuple) -> tuple[Layout, list[tuple[int, ...]]]:
+        """The memory for arrays of these shapes, and the shapes of the results; remembered for the last shapes."""
+        if key != self._last_key:
+            symbols = bind_symbols(zip(self._shapes, key[1:]))
+            shapes = [evaluate_shape(shape, symbols) for _, shape, _ in self._outputs]
+            self._last = self.program.layout(symbols), shapes
+            self._last_key = key
+        return self._last
 
 
 class CompiledLoop:

@@ -10,7 +10,6 @@ import numpy as np
 from lamina import ops, random
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.initializers.initializer import Initializer, standard_dtype
-from lamina.initializers.seeds import fresh_seed
 
 
 class RandomInitializer(Initializer):
@@ -29,7 +28,7 @@ class RandomInitializer(Initializer):
                 f"{type(self).__name__}: seed must be an int, a SeedGenerator or None. Received: {seed!r}."
             )
         self._given_seed = seed
-        self.seed = fresh_seed() if seed is None else seed
+        self.seed = random.make_default_seed() if seed is None else seed
 
     def get_config(self) -> dict[str, Any]:
         seed: Any = self._given_seed

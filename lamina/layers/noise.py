@@ -7,7 +7,6 @@ from typing import Any
 
 from lamina import ops, random
 from lamina.base.errors import ArgumentError
-from lamina.initializers.seeds import fresh_seed
 from lamina.layers.layer import Layer
 
 
@@ -36,7 +35,7 @@ class Dropout(Layer):
         self.rate = rate
         self.seed = seed
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed_generator = random.SeedGenerator(fresh_seed() if seed is None else seed)
+        self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
         self.built = True
 
@@ -70,7 +69,7 @@ class GaussianNoise(Layer):
             raise ArgumentError(f"{self._title()}: stddev must be a number of at least 0. Received: {stddev!r}.")
         self.stddev = stddev
         self.seed = seed
-        self.seed_generator = random.SeedGenerator(fresh_seed() if seed is None else seed)
+        self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
         self.built = True
 

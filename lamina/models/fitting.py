@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from lamina.data.batches import ArrayBatches, is_batch_source
 from lamina.models.arguments import check_count, optional_count, refuse_with_batches, verbosity
 from lamina.models.epochs import ArrayEpochs, BatchEpochs, BatchHooks
 from lamina.models.evaluating import evaluation, run_evaluation
+from lamina.random import make_default_seed
 
 
 class Fit:
@@ -58,7 +58,7 @@ class Fit:
             self._train_on_source(BatchSource(ArrayBatches(data, batch_size, shuffle), steps), None)
             return
         program = self.model._training(data, shuffle and data.rows > 1, whole=True)
-        program.reseed(random.getrandbits(32))
+        program.reseed(make_default_seed())
         hooks = BatchHooks(self.callbacks, "train")
         self._running = ArrayEpochs(self.model, program, self.model._read_logs, data, batch_size, None, hooks)
 

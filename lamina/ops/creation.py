@@ -24,13 +24,16 @@ from lamina.ops.core import (
 )
 from lamina.ops.logic import where
 from lamina.tensor.arithmetic import add, divide, multiply, subtract
+from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor
 
 
 def _filled(name: str, shape: Any, value: Any, dtype: Any) -> Tensor:
     dims = normal_shape(name, shape)
     known = dtypes.canonical(dtype or config.floatx)
-    if not any(isinstance(d, Dim) for d in dims) and isinstance(value, (bool, int, float)):
+    known_size = not any(isinstance(d, Dim) for d in dims)
+    # A program gets one value to repeat instead of all this memory.
+    if known_size and state.trace is None and isinstance(value, (bool, int, float)):
         return Tensor.of_array(np.full(dims, value, dtypes.to_numpy(known)))  # type: ignore[arg-type]
     return broadcast_to(convert(value, known), dims)
 

@@ -1,11 +1,46 @@
 """`ops.nn`: activations, cross-entropies, normalisation, one-hot vectors."""
 
-from lamina.ops.activations import *  # noqa: F403
-from lamina.ops.activations import __all__ as _activations
-from lamina.ops.crossentropy import *  # noqa: F403
-from lamina.ops.crossentropy import __all__ as _crossentropy
+from lamina.ops.activations import (
+    celu,
+    elu,
+    exponential,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh_shrink,
+    threshold,
+)
+from lamina.ops.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from lamina.ops.indexing import multi_hot, one_hot
-from lamina.ops.normalization import *  # noqa: F403
-from lamina.ops.normalization import __all__ as _normalization
+from lamina.ops.normalization import batch_normalization, layer_normalization, moments, normalize, rms_normalization
 
-__all__ = [*_activations, *_crossentropy, *_normalization, "multi_hot", "one_hot"]
+__all__ = [
+    "batch_normalization", "binary_crossentropy", "categorical_crossentropy", "celu", "elu", "exponential", "gelu",
+    "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization",
+    "leaky_relu", "log_sigmoid", "log_softmax", "mish", "moments", "multi_hot", "normalize", "one_hot", "relu",
+    "relu6", "rms_normalization", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
+    "tanh_shrink", "threshold",
+]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random as python_random
 from typing import Any
 
@@ -18,7 +17,7 @@ class SeedGenerator:
     """Gives another seed at every call, inside of traced programs too, where its state moves on as the program runs.
 
     Args:
-        seed: a whole number; None for one that the operating system picks.
+        seed: a whole number; None for one of `make_default_seed()`.
         name: of the state variable.
 
     Attributes:
@@ -58,6 +57,8 @@ class SeedGenerator:
 
 
 _ONE_DRAW = np.array([0, 1], np.uint32)
+# Of our own, so that making a layer does not change what the user's code draws from the module `random`.
+_seeds = python_random.Random()
 _global: SeedGenerator | None = None
 
 
@@ -77,8 +78,8 @@ def _words(seed: int) -> np.ndarray:
 
 
 def make_default_seed() -> int:
-    """A number that the operating system picks."""
-    return int.from_bytes(os.urandom(4), "little")
+    """A seed for what was given none: unlike from process to process, until `set_random_seed` decides them all."""
+    return _seeds.getrandbits(32)
 
 
 def global_seed_generator() -> SeedGenerator:
@@ -95,6 +96,7 @@ def set_random_seed(seed: int) -> None:
     python_random.seed(number)
     np.random.seed(number % _WORD)
     global_seed_generator().reset(number)
+    _seeds.seed(number)  # last, as the generator draws its first seed when it is made
 
 
 def draw_seed(seed: Any) -> Tensor | Variable:

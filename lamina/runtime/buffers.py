@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +13,9 @@ from lamina.base import dtypes
 from lamina.base.config import config
 
 ALIGNMENT = 64
+# Results from this size on are worth keeping when the user drops them: touching fresh memory costs more than filling it.
+RECYCLED_FROM = 1 << 20
+RECYCLED_AT_MOST = 512 << 20
 
 
 def empty_aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
@@ -41,6 +46,54 @@ def poison(array: np.ndarray) -> None:
         array.fill(True)
     else:
         array.reshape(-1).view(np.uint8).fill(0xFF)
+
+
+class Recycler:
+    """Memory of large results, used again once nothing refers to it any more.
+
+    The system hands out fresh memory page by page, as it is first written, at a fraction of the speed of memory
+    itself. A result that the user still holds, a view of it, or an export through DLPack keeps its memory from being used.
+    """
+
+    def __init__(self, most: int = RECYCLED_AT_MOST):
+        self._most = most
+        self._blocks: list[np.ndarray] = []
+        self._lock = threading.Lock()
+
+    def empty(self, size: int) -> np.ndarray:
+        """At least `size` aligned bytes, of which the first `size` are given."""
+        with self._lock:
+            for position in range(len(self._blocks)):
+                # Three references: the list's, the loop variable's, and the argument of getrefcount itself.
+                block = self._blocks[position]
+                if block.size == size + ALIGNMENT and sys.getrefcount(block) <= 3:
+                    self._blocks.append(self._blocks.pop(position))
+                    break
+            else:
+                block = np.empty(size + ALIGNMENT, np.uint8)
+                self._keep(block)
+        start = -block.ctypes.data % ALIGNMENT
+        return block[start : start + size]
+
+    def _keep(self, block: np.ndarray) -> None:
+        """Keeps a block for later, and lets go of the oldest ones beyond the limit."""
+        self._blocks.append(block)
+        held = sum(b.size for b in self._blocks)
+        while held > self._most:
+            held -= self._blocks.pop(0).size
+
+
+_recycler = Recycler()
+
+
+def result_array(shape: Sequence[int], dtype: str) -> np.ndarray:
+    """As `empty_aligned`, for results that are handed to the user; large ones use dropped results' memory again."""
+    size = math.prod(shape) * dtypes.size(dtype)
+    if config.poison:
+        return empty_aligned(shape, dtype)
+    if size < RECYCLED_FROM:
+        return np.empty(shape, dtypes.to_numpy(dtype))
+    return _recycler.empty(size).view(dtypes.to_numpy(dtype)).reshape(tuple(shape))
 
 
 def is_aligned(array: np.ndarray) -> bool:

@@ -23,6 +23,7 @@ from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
 
 MOST_LAYOUTS = 32
+_REPORT = int(Slot.REPORT)
 
 
 class Layout:
@@ -126,8 +127,8 @@ class Program:
             self.function(layout.pointer, 0, 1)
         else:
             threads.run(self.entry, layout.pointer, layout.threads)
-        if layout.context[Slot.REPORT]:
-            layout.context[Slot.REPORT] = 0
+        if layout.context[_REPORT]:
+            layout.context[_REPORT] = 0
             raise IndexRangeError(
                 "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 to "
                 "the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."

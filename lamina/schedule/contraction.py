@@ -30,6 +30,10 @@ TILED_DTYPES = ("float32", "float64", "int32", "int64")
 OPEN_ROWS = 8
 # Rows and columns of C that are finished together: their scratch copy stays in the level-1 cache.
 SCRATCH_COLUMNS = 512
+# Large products are cut into a multiple of this many tasks, which few threads can share out evenly.
+EVEN_TASKS = 4
+# Blocks of columns that are shared out before rows are.
+COLUMN_BLOCKS = 8
 
 
 @dataclass
@@ -140,12 +144,20 @@ class TiledContraction:
         rows, pack_b = plan.rows, plan.pack_b
         if sizes[0] is None:
             rows = min(rows, OPEN_ROWS)
+        elif sizes[0] > rows and plan.pack_a == "none" and self._right_is_near():
+            rows = min((rows, OPEN_ROWS), key=lambda height: _slowest_share(sizes[0], height))
         if pack_b == "edge" or (not self.target.has_masks and not _divides(sizes[1], self.lanes)):
             pack_b = "transposed" if transposed else "panels"
         if pack_b == "panels" and self.target.has_masks and (p.outer or sizes[2] is None):
             # Sums of unknown length run over a batch mostly: too short for a copy of B to pay.
             pack_b = "none"
         return Blocking(rows, plan.vectors, plan.kc, plan.mc, plan.nc, plan.pack_a, pack_b)
+
+    def _right_is_near(self) -> bool:
+        """Whether B stays in the level-2 cache with room to spare, so that lower tiles cost no bandwidth."""
+        p = self.product
+        elements = _known(p.size(p.n)) * _known(p.size(p.k))
+        return elements * dtypes.size(self.dtype) <= self.target.caches[1] // 2
 
     # B in panels
 
@@ -214,53 +226,82 @@ class TiledContraction:
             body = [_rewritten(b, s, mapping, memo) for s in body]
             begin = b.mul(task, size)
             body = [Loop(position, begin, b.min(b.add(begin, size), count), body)]
+        elif self._columns_are_shared_out():
+            tasks, body = self._shared_columns(task, tiles, work)
         else:
             tasks, _ = cut(b, tiles, work)
-            first = b.floordiv(b.mul(task, tiles), tasks)
-            last = b.floordiv(b.mul(b.add(task, b.const(1, INDEX)), tiles), tasks)
-            body = self._rows({}, first, last)
+            if self._splits_k() and tiles.op == "const":
+                blocks = _round_up(-(-tiles.attr // max(1, self.plan.mc // rows)), EVEN_TASKS)
+                tasks = b.const(min(blocks, tiles.attr, MOST_TASKS), INDEX)
+            body = self._rows({}, *_share(b, task, tasks, tiles))
         return Kernel(self.name, tasks, task, body, self.locals, label=describe(self.group.nodes))
+
+    def _columns_are_shared_out(self) -> bool:
+        """Whether tasks own columns before rows.
+
+        Where m or k is open it is a batch, and B or C is a weight. Weights are then split along the same axis when they
+        are read and when they are updated, so that a core finds its own part in its own cache.
+        """
+        p = self.product
+        sizes = p.size(p.m), p.size(p.k)
+        n = p.size(p.n)
+        return isinstance(n, int) and n > self.width and not all(isinstance(d, int) for d in sizes) and not self._splits_k()
+
+    def _shared_columns(self, task: Expr, tiles: Expr, work: int) -> tuple[Expr, list[Statement]]:
+        """Tasks number the blocks of columns first, and within each the shares of the rows."""
+        b, n = self.b, int(self.product.size(self.product.n))  # type: ignore[arg-type]
+        panels = -(-n // self.width)
+        each = -(-panels // COLUMN_BLOCKS)
+        blocks = -(-panels // each)
+        rows, _ = cut(b, tiles, work // blocks, most=MOST_TASKS // blocks)
+        block, share = b.floordiv(task, rows), b.rem(task, rows)
+        start = b.mul(block, b.const(each * self.width, INDEX))
+        end = b.min(b.add(start, b.const(each * self.width, INDEX)), b.const(n, INDEX))
+        self.locals: list[Buffer] = []
+        body = self._simple_rows({}, *_share(b, share, rows, tiles), (start, end, each * self.width))
+        return b.mul(rows, b.const(blocks, INDEX)), body
 
     def _rows(self, outer: dict[str, Expr], first: Expr, last: Expr) -> list[Statement]:
         """All columns of the tile rows from `first` to `last`."""
-        p, plan = self.product, self.plan
-        self.locals: list[Buffer] = []
-        k = p.size(p.k)
-        split = isinstance(k, int) and k > plan.kc and not self._transposed_in_place()
-        only_product = len(self.group.members) == 1
-        if split:
-            return self._blocked_rows(outer, first, last, int(k))
-        return self._simple_rows(outer, first, last, only_product)
+        b, n = self.b, self.product.size(self.product.n)
+        self.locals = []
+        if self._splits_k():
+            return self._blocked_rows(outer, first, last, self.product.size(self.product.k))  # type: ignore[arg-type]
+        whole = _round_up(n, self.width) if isinstance(n, int) else None
+        return self._simple_rows(outer, first, last, (b.const(0, INDEX), b.dim(n), whole))
 
-    def _transposed_in_place(self) -> bool:
-        return False
+    def _splits_k(self) -> bool:
+        k = self.product.size(self.product.k)
+        return isinstance(k, int) and k > self.plan.kc
 
-    def _simple_rows(self, outer: dict[str, Expr], first: Expr, last: Expr, only_product: bool) -> list[Statement]:
-        """The whole of k at once: tile by tile, each finished before the next."""
+    def _simple_rows(
+        self, outer: dict[str, Expr], first: Expr, last: Expr, columns: tuple[Expr, Expr, int | None]
+    ) -> list[Statement]:
+        """The whole of k at once: tile by tile, each finished before the next.
+
+        Args:
+            columns: where they start and end, and the most that they can be, None where that is open.
+        """
         b, p, plan = self.b, self.product, self.plan
-        n = p.size(p.n)
+        start, end, most = columns
         tile = b.variable(_tile_bound(p.size(p.m), plan.rows))
         row = b.mul(tile, b.const(plan.rows, INDEX))
         height = b.min(b.sub(b.dim(p.size(p.m)), row), b.const(plan.rows, INDEX))
-        whole_k = b.dim(p.size(p.k))
-        if only_product and self.target.has_masks:
-            calls = self._tile_calls(outer, row, height, b.const(0, INDEX), b.dim(n), whole_k, None, b.const(0, INDEX))
-            return [Loop(tile, first, last, calls)]
-        if isinstance(n, int) and n <= SCRATCH_COLUMNS:
-            block = _round_up(n, self.width)
-            scratch = self._scratch(plan.rows * block)
-            body = self._tile_calls(outer, row, height, b.const(0, INDEX), b.dim(n), whole_k, (scratch, block), None)
-            body += self._finish(outer, row, height, b.const(0, INDEX), b.dim(n), (scratch, block))
-            return [Loop(tile, first, last, body)]
-        block = _round_up(SCRATCH_COLUMNS, self.width)
-        scratch = self._scratch(plan.rows * block)
-        part = b.variable(_tile_bound(n, block))
-        start = b.mul(part, b.const(block, INDEX))
-        end = b.min(b.add(start, b.const(block, INDEX)), b.dim(n))
-        body = self._tile_calls(outer, row, height, start, end, whole_k, (scratch, block), None)
-        body += self._finish(outer, row, height, start, end, (scratch, block))
-        parts = b.floordiv(b.add(b.dim(n), b.const(block - 1, INDEX)), b.const(block, INDEX))
-        return [Loop(tile, first, last, [Loop(part, b.const(0, INDEX), parts, body)])]
+        count, zero = b.dim(p.size(p.k)), b.const(0, INDEX)
+        if len(self.group.members) == 1 and self.target.has_masks:
+            return [Loop(tile, first, last, self._tile_calls(outer, row, height, start, end, count, None, zero))]
+        block = _round_up(min(most or SCRATCH_COLUMNS, SCRATCH_COLUMNS), self.width)
+        scratch = self._scratch(plan.rows * block), block
+        if most is not None and most <= block:
+            body = self._tile_calls(outer, row, height, start, end, count, scratch, None)
+            return [Loop(tile, first, last, [*body, *self._finish(outer, row, height, start, end, scratch)])]
+        part = b.variable(_tile_bound(p.size(p.n), block))
+        low = b.add(start, b.mul(part, b.const(block, INDEX)))
+        high = b.min(b.add(low, b.const(block, INDEX)), end)
+        body = self._tile_calls(outer, row, height, low, high, count, scratch, None)
+        body += self._finish(outer, row, height, low, high, scratch)
+        parts = b.floordiv(b.add(b.sub(end, start), b.const(block - 1, INDEX)), b.const(block, INDEX))
+        return [Loop(tile, first, last, [Loop(part, zero, parts, body)])]
 
     def _blocked_rows(self, outer: dict[str, Expr], first: Expr, last: Expr, k: int) -> list[Statement]:
         """Long sums: k in blocks, each added to what C holds; A's block is copied together where that pays."""
@@ -526,6 +567,17 @@ class TiledContraction:
             return None
 
         return widen(b, Lowering(b, resolve).value(node, index))
+
+
+def _share(b: Builder, task: Expr, tasks: Expr, tiles: Expr) -> tuple[Expr, Expr]:
+    """The tiles of a task: as many as others have, but for one."""
+    first = b.floordiv(b.mul(task, tiles), tasks)
+    return first, b.floordiv(b.mul(b.add(task, b.const(1, INDEX)), tiles), tasks)
+
+
+def _slowest_share(m: int, height: int) -> int:
+    """Rows that the busier one of two threads computes."""
+    return -(-(-(-m // height)) // 2) * height
 
 
 def _divides(extent: int | None, lanes: int) -> bool:

@@ -9,16 +9,17 @@ MOST_TASKS = 64
 LEAST_WORK = 16384
 
 
-def cut(b: Builder, count: Expr, work: int, multiple: int = 1) -> tuple[Expr, Expr]:
+def cut(b: Builder, count: Expr, work: int, multiple: int = 1, most: int = MOST_TASKS) -> tuple[Expr, Expr]:
     """The number of tasks (at least one) and the iterations of a task.
 
     Args:
         count: iterations in all; work: operations in one iteration.
+        most: tasks that there may be.
         multiple: the iterations of a task are a multiple of this, to keep vectors and cache lines whole.
     """
     least = -(-LEAST_WORK // max(work, 1))
     least = -(-least // multiple) * multiple
-    share = round_up(b, ceil_div(b, count, MOST_TASKS), multiple)
+    share = round_up(b, ceil_div(b, count, most), multiple)
     if share.op == "const":
         size = b.const(max(share.attr, least), INDEX)
     else:

@@ -12,6 +12,7 @@ from lamina.base import dtypes
 from lamina.base.dims import Dim
 from lamina.base.errors import TraceError
 from lamina.graph import Node, Primitive, Spec
+from lamina.tensor.constants import constant_node
 from lamina.tensor.recording import is_remembered
 from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor, dtype_name
@@ -63,7 +64,7 @@ def node_of(tensor: Operand) -> Node:
             f"Variable {tensor.path!r} met a symbolic tensor outside of its trace: a tensor made while tracing was "
             "kept and used after the traced function had returned. Return it from the function instead."
         )
-    return graph.constant(tensor._array)
+    return constant_node(tensor._array)
 
 
 def run(primitive: Primitive, arrays: Sequence[np.ndarray], attrs: dict[str, Any]) -> np.ndarray:

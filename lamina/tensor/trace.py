@@ -14,6 +14,7 @@ from lamina.base import dtypes
 from lamina.base.dims import Shape
 from lamina.base.errors import ArgumentError
 from lamina.graph import Graph, Node, Primitive, Spec, input_node
+from lamina.tensor.constants import constant_node
 from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor
 from lamina.tensor.variable import Variable
@@ -105,7 +106,7 @@ class Trace:
             return alias
         found = self._constants.get(id(tensor))
         if found is None:
-            found = self._constants[id(tensor)] = (tensor, graph.constant(tensor._array))
+            found = self._constants[id(tensor)] = (tensor, constant_node(tensor._array))
         return found[1]
 
     def _read(self, variable: Variable) -> Node:
@@ -125,7 +126,7 @@ class Trace:
     def watch(self, tensor: Tensor) -> None:
         """Makes a concrete tensor a value of its own in this trace, so that gradients with respect to it exist."""
         if self.alias(tensor) is None:
-            base = graph.constant(tensor._array)
+            base = constant_node(tensor._array)
             self._aliases[id(tensor)] = (tensor, graph.apply(WATCHED, base, identity=len(self._aliases)))
 
     def assign(self, variable: Variable, node: Node) -> None:

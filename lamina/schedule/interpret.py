@@ -1,0 +1,377 @@
+"""Runs the loop IR in Python, one element at a time: what kernels mean, with every access checked.
+
+It is the oracle between the graph interpreter and machine code: it tells a wrong schedule from a wrong code
+generator. Each element of memory remembers whether it was written, and by which tasks it was touched in the present
+phase, so that reads of garbage and tasks that get in each other's way are errors here where machine code would
+give a wrong number now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina.base import dtypes
+from lamina.base.dims import evaluate, evaluate_shape
+from lamina.base.errors import IndexRangeError, VerificationError
+from lamina.graph.interpreter import bind_symbols
+from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
+from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Statement, Store, Update
+from lamina.schedule.scalars import OPERATIONS, cast, number
+from lamina.schedule.schedule import Schedule
+from lamina.schedule.target import Target
+
+# Partial folds that an accumulator is kept as; an odd number, as no machine has, shows folds that depend on it.
+FOLD_PARTS = 3
+
+_NOBODY, _SEVERAL = -1, -2
+
+
+class Cells:
+    """The elements of one buffer, and what is known of each.
+
+    Args:
+        name: of the buffer, for messages.
+        values: the elements, one-dimensional.
+        written: whether the elements hold values already.
+        shared: whether other tasks can see them, so that tasks may get in each other's way.
+    """
+
+    def __init__(self, name: str, values: np.ndarray, written: bool, shared: bool):
+        self.name = name
+        self.values = values
+        self.shared = shared
+        self._written = np.full(values.size, written)
+        self._writer = np.full(values.size, _NOBODY)
+        self._reader = np.full(values.size, _NOBODY)
+
+    def new_phase(self) -> None:
+        """A barrier: from here on everyone may touch everything."""
+        self._writer.fill(_NOBODY)
+        self._reader.fill(_NOBODY)
+
+    def read(self, index: int, actor: int) -> Any:
+        """The element, read by the task `actor`."""
+        self._check(index, actor, "read")
+        if not self._written[index]:
+            raise VerificationError(f"{self.name}[{index}] is read and was never written.")
+        if self._reader[index] != actor:
+            self._reader[index] = actor if self._reader[index] == _NOBODY else _SEVERAL
+        return self.values[index]
+
+    def write(self, index: int, value: Any, actor: int) -> None:
+        self._check(index, actor, "written")
+        if self.shared and self._reader[index] not in (_NOBODY, actor):
+            raise VerificationError(f"{self.name}[{index}] is written by one task and read by another in one phase.")
+        self._written[index] = True
+        self._writer[index] = actor
+        self.values[index] = value
+
+    def _check(self, index: int, actor: int, verb: str) -> None:
+        if not 0 <= index < self.values.size:
+            raise VerificationError(f"{self.name}[{index}] is {verb}, of {self.values.size} elements.")
+        if self.shared and self._writer[index] not in (_NOBODY, actor):
+            raise VerificationError(f"{self.name}[{index}] is written by one task and {verb} by another in one phase.")
+
+
+def interpret_schedule(
+    plan: Schedule,
+    arrays: Sequence[np.ndarray],
+    target: Target,
+    symbols: Mapping[str, int] | None = None,
+    *,
+    check_races: bool = True,
+) -> list[np.ndarray]:
+    """Runs a schedule on arrays in the order of its graph's inputs; state arrays are replaced in place.
+
+    Args:
+        target: the machine that the schedule is for, which decides the width of panels.
+        symbols: numbers of symbolic dimensions; taken from the arrays' shapes by default.
+        check_races: whether it is an error that two tasks of one phase touch the same element, one of them writing.
+
+    Returns:
+        The outputs.
+
+    Raises:
+        VerificationError: if the schedule is wrong: an access out of bounds, a read of what was never written, tasks
+            or vector lanes that depend on one another, a variable beyond its extent.
+        IndexRangeError: if an index of `take` and its like is out of range.
+    """
+    if symbols is None:
+        symbols = bind_symbols((n.shape, a.shape) for n, a in zip(plan.graph.inputs, arrays))
+    memory = _Memory(symbols, check_races)
+    for node, array in zip(plan.graph.inputs, arrays):
+        memory.give(plan.inputs[node], array)
+    phase = 0
+    with np.errstate(all="ignore"):
+        for position, (kernel, wanted) in enumerate(zip(plan.kernels, plan.phases)):
+            if wanted != phase:
+                memory.new_phase()
+                phase = wanted
+            cells = {b: memory.cells(plan.resolved(b)) for b in kernel.buffers()}
+            _run_kernel(kernel, cells, position, symbols, target)
+    for node, array in zip(plan.graph.inputs, arrays):
+        array[...] = memory.array(plan.inputs[node])
+    return [memory.array(plan.resolved(b)).copy() for b in plan.outputs]
+
+
+class _Memory:
+    """The buffers of a program that are not private to a thread."""
+
+    def __init__(self, symbols: Mapping[str, int], check_races: bool):
+        self._symbols = symbols
+        self._check_races = check_races
+        self._cells: dict[Buffer, Cells] = {}
+
+    def give(self, buffer: Buffer, array: np.ndarray) -> None:
+        self._cells[buffer] = Cells(buffer.name, array.flatten(), written=True, shared=self._check_races)
+
+    def cells(self, buffer: Buffer) -> Cells:
+        if buffer not in self._cells:
+            if buffer.role == "constant":
+                self.give(buffer, np.asarray(buffer.value))
+            else:
+                self._cells[buffer] = _empty_cells(buffer, self._symbols, shared=self._check_races)
+        return self._cells[buffer]
+
+    def array(self, buffer: Buffer) -> np.ndarray:
+        return self.cells(buffer).values.reshape(evaluate_shape(buffer.shape, self._symbols))
+
+    def new_phase(self) -> None:
+        for cells in self._cells.values():
+            cells.new_phase()
+
+
+def _empty_cells(buffer: Buffer, symbols: Mapping[str, int], shared: bool) -> Cells:
+    size = int(np.prod(evaluate_shape(buffer.shape, symbols), dtype=np.int64))
+    return Cells(buffer.name, np.zeros(size, dtypes.to_numpy(buffer.dtype)), written=False, shared=shared)
+
+
+def _run_kernel(
+    kernel: Kernel, cells: Mapping[Buffer, Cells], position: int, symbols: Mapping[str, int], target: Target
+) -> None:
+    """Runs the tasks of a kernel, the last one first: their order must not matter."""
+    tasks = int(_Task(kernel, {}, 0, symbols, target).value(kernel.tasks))
+    for task in reversed(range(tasks)):
+        # A single task runs on the first thread, where all single tasks run one after the other.
+        actor = 0 if tasks == 1 else (position + 1) * 1000 + task
+        own = {b: _empty_cells(b, symbols, shared=False) for b in kernel.locals}
+        run = _Task(kernel, {**cells, **own}, actor, symbols, target)
+        run.set(kernel.task, task)
+        run.block(kernel.body)
+
+
+class _Task:
+    """One task of a kernel while it runs.
+
+    Attributes:
+        variables: values of loop variables and of accumulators that are in one piece.
+        parts: accumulators that are kept as partial folds, until they are collapsed; part: which of them is folded
+            into now; folding: the accumulator of the update that is being evaluated.
+        lanes: in a vector loop (in which there are no others), which iteration wrote an element.
+    """
+
+    def __init__(
+        self, kernel: Kernel, cells: Mapping[Buffer, Cells], actor: int, symbols: Mapping[str, int], target: Target
+    ):
+        self.kernel = kernel
+        self.cells = cells
+        self.actor = actor
+        self.symbols = symbols
+        self.target = target
+        self.variables: dict[Expr, Any] = {}
+        self.parts: dict[Expr, list[Any]] = {}
+        self.declared: dict[Expr, Declare] = {}
+        self.lanes: dict[tuple[Cells, int], int] | None = None
+        self.iteration = 0
+        self.part = 0
+        self.folding: Expr | None = None
+        self._orders: dict[Expr, list[Expr]] = {}
+
+    # Values
+
+    def value(self, root: Expr) -> Any:
+        """The value of an expression, as a NumPy scalar of its dtype."""
+        if root not in self._orders:
+            self._orders[root] = expressions([root])
+        values: dict[Expr, Any] = {}
+        for e in self._orders[root]:
+            values[e] = self._operation(e, [values[a] for a in e.args])
+        return values[root]
+
+    def _operation(self, e: Expr, args: list[Any]) -> Any:
+        if e.op in ("var", "accumulator"):
+            return self._variable(e)
+        if e.op in ("const", "dim"):
+            return number(evaluate(e.attr, self.symbols) if e.op == "dim" else e.attr, e.dtype)
+        if e.op == "affine":
+            coefficients, constant = e.attr
+            terms = (int(a) * evaluate(c, self.symbols) for a, c in zip(args, coefficients))
+            return number(evaluate(constant, self.symbols) + sum(terms), INDEX)
+        if e.op == "load":
+            return self._read(e.attr, int(args[0]))
+        if e.op == "check_index":
+            if not 0 <= args[0] < args[1]:
+                raise IndexRangeError(f"Index {args[0]} lies outside of an axis of size {args[1]}.")
+            return args[0]
+        if e.op == "cast":
+            return cast(args[0], e.dtype)
+        if e.op == "bitcast":
+            return args[0].view(dtypes.to_numpy(e.dtype))
+        return cast(OPERATIONS[e.op](*args), e.dtype)
+
+    def _variable(self, e: Expr) -> Any:
+        if e in self.parts:
+            if e is not self.folding:
+                raise VerificationError(f"Accumulator {e.attr} is read before its parts are brought together.")
+            return self.parts[e][self.part]
+        if e not in self.variables:
+            raise VerificationError(f"{e.op} {e.attr} is read outside of where it is defined.")
+        return self.variables[e]
+
+    def set(self, variable: Expr, value: int) -> None:
+        """Gives a loop variable its value; simplification has relied on its extent."""
+        name, extent = variable.attr
+        if not 0 <= value < evaluate(extent, self.symbols):
+            raise VerificationError(f"Loop variable {name} becomes {value}, beyond its extent {extent}.")
+        self.variables[variable] = number(value, INDEX)
+
+    # Memory
+
+    def _read(self, buffer: Buffer, index: int) -> Any:
+        self._check_lanes(buffer, index, "read")
+        return self.cells[buffer].read(index, self.actor)
+
+    def _write(self, buffer: Buffer, index: int, value: Any) -> None:
+        self._check_lanes(buffer, index, "written")
+        if self.lanes is not None:
+            self.lanes[self.cells[buffer], index] = self.iteration
+        self.cells[buffer].write(index, value, self.actor)
+
+    def _check_lanes(self, buffer: Buffer, index: int, verb: str) -> None:
+        if self.lanes is None:
+            return
+        if self.lanes.get((self.cells[buffer], index), self.iteration) != self.iteration:
+            raise VerificationError(
+                f"{buffer.name}[{index}] is written by one iteration of a vector loop and {verb} by a later one."
+            )
+
+    # Statements
+
+    def block(self, body: Sequence[Statement]) -> None:
+        """Runs statements; stores and updates that follow one another happen at once, with all values computed."""
+        waiting: list[Callable[[], None]] = []
+        for statement in body:
+            if isinstance(statement, Store):
+                waiting.append(self._store(statement))
+                continue
+            if isinstance(statement, Update):
+                waiting.append(self._update(statement))
+                continue
+            _run_all(waiting)
+            self._statement(statement)
+        _run_all(waiting)
+
+    def _statement(self, statement: Statement) -> None:
+        if isinstance(statement, Loop):
+            self._loop(statement)
+        elif isinstance(statement, Declare):
+            self._declare(statement)
+        elif isinstance(statement, Collapse):
+            self._collapse(statement.accumulator)
+        elif isinstance(statement, Call):
+            self._call(statement)
+
+    def _store(self, statement: Store) -> Callable[[], None]:
+        index, value = int(self.value(statement.index)), self.value(statement.value)
+        expected = dtypes.to_numpy(statement.buffer.dtype)
+        if value.dtype != expected:
+            raise VerificationError(f"{statement.buffer.name} of {expected} is given a {value.dtype}.")
+        return lambda: self._write(statement.buffer, index, value)
+
+    def _update(self, statement: Update) -> Callable[[], None]:
+        accumulator, part = statement.accumulator, self.part
+        self.folding = accumulator
+        value = self.value(statement.value)
+        self.folding = None
+
+        def commit() -> None:
+            if accumulator in self.parts:
+                self.parts[accumulator][part] = value
+            else:
+                self.variables[accumulator] = value
+
+        return commit
+
+    def _loop(self, loop: Loop) -> None:
+        begin, end = int(self.value(loop.begin)), int(self.value(loop.end))
+        self.lanes = {} if loop.vector else None
+        for iteration in range(begin, end):
+            if loop.vector:
+                self.iteration, self.part = iteration, iteration % FOLD_PARTS
+            self.set(loop.variable, iteration)
+            self.block(loop.body)
+        self.variables.pop(loop.variable, None)
+        self.lanes, self.part = None, 0
+
+    def _declare(self, statement: Declare) -> None:
+        initial = self.value(statement.initial)
+        self.declared[statement.accumulator] = statement
+        self.variables.pop(statement.accumulator, None)
+        self.parts.pop(statement.accumulator, None)
+        if statement.merge is None:
+            self.variables[statement.accumulator] = initial
+        else:
+            self.parts[statement.accumulator] = [initial] * FOLD_PARTS
+
+    def _collapse(self, accumulator: Expr) -> None:
+        declaration = self.declared[accumulator]
+        assert declaration.merge is not None and declaration.other is not None
+        total, *others = self.parts.pop(accumulator)
+        for other in others:
+            self.variables |= {accumulator: total, declaration.other: other}
+            total = self.value(declaration.merge)
+        self.variables[accumulator] = total
+
+    # Routines
+
+    def _call(self, call: Call) -> None:
+        given = [
+            (a.buffer, int(self.value(a.index))) if isinstance(a, Address) else int(self.value(a))
+            for a in call.arguments
+        ]
+        width = call.function.vectors * self.target.lanes(call.function.dtype)
+        if call.function.kind == "multiply":
+            self._multiply(call.function.rows, width, call.function.masked, given)
+        else:
+            self._pack(call.function.kind == "pack_transposed", width, given)
+
+    def _multiply(self, rows: int, width: int, masked: bool, given: list[Any]) -> None:
+        """A tile of a product; a whole tile reads B and writes C in all of its columns."""
+        (a, a_start), a_row, a_k, (b, b_start), b_k, count, (c, c_start), c_row, again, *columns = given
+        width = columns[0] if masked else width
+        for i in range(rows):
+            for j in range(width):
+                place = c_start + i * c_row + j
+                total = self._read(c, place) if again else number(0, c.dtype)
+                for k in range(count):
+                    left = self._read(a, a_start + i * a_row + k * a_k)
+                    total = total + left * self._read(b, b_start + k * b_k + j)
+                self._write(c, place, total)
+
+    def _pack(self, transposed: bool, width: int, given: list[Any]) -> None:
+        """A panel of B; columns that the matrix does not have are zeros."""
+        (source, start), stride, count, columns, (goal, first) = given
+        for k in range(count):
+            for j in range(width):
+                place = start + (j * stride + k if transposed else k * stride + j)
+                value = self._read(source, place) if j < columns else number(0, goal.dtype)
+                self._write(goal, first + k * width + j, value)
+
+
+def _run_all(waiting: list[Callable[[], None]]) -> None:
+    for commit in waiting:
+        commit()
+    waiting.clear()
