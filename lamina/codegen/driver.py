@@ -100,7 +100,8 @@ class ProgramWriter:
     def write(self, barrier: str) -> str:
         stages = [self._stage(s) for s in self.stages.values()]
         entry = self._loop() if "body" in self.stages else self._single()
-        return "\n\n".join([barrier, *self.routines.values(), *self.functions.values(), *stages, entry]) + "\n"
+        parts = [barrier, *self.routines.values(), *self.functions.values(), *stages, entry, "!0 = !{i32 1}"]
+        return "\n\n".join(parts) + "\n"
 
     def _temporary(self) -> str:
         self._count += 1

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina.base import dtypes
 from lamina.base.errors import DataError
 
 _KINDS_OF_NUMBERS = "biuf"
@@ -115,8 +114,3 @@ def _place(array: np.ndarray, flat_index: int) -> str:
 
 def _example(array: np.ndarray) -> str:
     return f", for example {array.flat[0].item()!r}" if array.size and array.dtype.kind in "US" else ""
-
-
-def dtype_name(array: np.ndarray) -> str:
-    """Lamina's name of the dtype of an array."""
-    return dtypes.canonical(array.dtype)

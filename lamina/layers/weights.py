@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Attributes that hold no part of a layer.
 _INTERNAL = frozenset({"_constructor_call", "_losses", "_frozen", "_build_shape", "input_spec", "_weights"})
+# Types of attributes that cannot hold one either.
+_PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def make(owner: str, shape: Any, initializer: Any, dtype: str, trainable: bool, name: str | None) -> Variable:
@@ -56,43 +58,62 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _attributes(layer: Layer) -> Iterator[Any]:
+def _attributes(layer: Layer) -> list[Any]:
+    """What the attributes of a layer hold that may be a part of it. Every fit asks, hence the short ways out."""
+    found: list[Any] = []
     for name, value in list(vars(layer).items()):
-        if name not in _INTERNAL:
-            yield from _leaves(value)
+        if type(value) in _PLAIN or name in _INTERNAL:
+            continue
+        if isinstance(value, (dict, list, tuple)):
+            found.extend(_leaves(value))
+        else:
+            found.append(value)
+    return found
 
 
-def own_variables(layer: Layer) -> list[Variable]:
-    """Weights of a layer itself: those it added, and variables that are its attributes; trainable ones first."""
+def own_variables(layer: Layer, attributes: Sequence[Any] | None = None) -> list[Variable]:
+    """Weights of a layer itself: those it added, and variables that are its attributes; trainable ones first.
+
+    Args:
+        attributes: what its attributes hold, if that is known already.
+    """
     found = {id(v): v for v in layer._weights}
-    found.update((id(v), v) for v in _attributes(layer) if isinstance(v, Variable))
+    parts = _attributes(layer) if attributes is None else attributes
+    found.update((id(v), v) for v in parts if isinstance(v, Variable))
     declared = {id(v) for v in layer._frozen}
     return sorted(found.values(), key=lambda v: not (v.trainable or id(v) in declared))
 
 
-def sublayers(layer: Layer, recursive: bool) -> list[Layer]:
+def _parts(layer: Layer, recursive: bool) -> dict[int, tuple[Layer, list[Any]]]:
+    """A layer and those in it, each with what its attributes hold, by identity and in order."""
     from lamina.layers.layer import Layer
 
-    found: dict[int, Layer] = {}
+    attributes = _attributes(layer)
+    found: dict[int, tuple[Layer, list[Any]]] = {id(layer): (layer, attributes)}
 
-    def visit(owner: Layer) -> None:
-        for item in _attributes(owner):
-            if isinstance(item, Layer) and item is not layer and id(item) not in found:
-                found[id(item)] = item
+    def visit(items: list[Any]) -> None:
+        for item in items:
+            if isinstance(item, Layer) and id(item) not in found:
+                found[id(item)] = (item, _attributes(item))
                 if recursive:
-                    visit(item)
+                    visit(found[id(item)][1])
 
-    visit(layer)
-    return list(found.values())
+    visit(attributes)
+    return found
+
+
+def sublayers(layer: Layer, recursive: bool) -> list[Layer]:
+    """The layers in a layer."""
+    return [part for part, _ in _parts(layer, recursive).values()][1:]
 
 
 def variables(layer: Layer, include_generators: bool) -> list[Variable]:
     """Variables of a layer and of those in it, each once."""
     found: dict[int, Variable] = {}
-    for part in [layer, *sublayers(layer, recursive=True)]:
-        found.update((id(v), v) for v in own_variables(part))
+    for part, attributes in _parts(layer, recursive=True).values():
+        found.update((id(v), v) for v in own_variables(part, attributes))
         if include_generators:
-            states = (g.state for g in _attributes(part) if isinstance(g, SeedGenerator))
+            states = (g.state for g in attributes if isinstance(g, SeedGenerator))
             found.update((id(v), v) for v in states)
     return list(found.values())
 

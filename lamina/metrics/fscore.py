@@ -76,7 +76,7 @@ class FBetaScore(Metric):
         else:
             positive = y_pred > self.threshold
         found = ops.cast(positive, self.dtype)
-        weights = 1.0
+        weights: Any = 1.0
         if sample_weight is not None:
             weights = ops.expand_dims(ops.convert_to_tensor(sample_weight, self.dtype), 1)
         axis = None if self.average == "micro" else 0

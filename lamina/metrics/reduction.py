@@ -68,6 +68,7 @@ class Mean(Metric):
             sample_weight: a weight for each sample, or for each value.
         """
         values, weights = reduce_to_samples(values, sample_weight, ops.mean, self.dtype)
+        count: Any
         if weights is not None:
             count = ops.sum(weights)
         else:

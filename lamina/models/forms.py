@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina.base.trees import unflatten
 from lamina.data import ArrayData
-from lamina.data.arrays import dtype_name
+from lamina.tensor.tensor import dtype_name
 
 
 class RowForm(NamedTuple):
@@ -51,4 +51,4 @@ def form_of(data: ArrayData) -> DataForm:
 
 
 def row_form(array: np.ndarray) -> RowForm:
-    return RowForm(array.shape[1:], dtype_name(array))
+    return RowForm(array.shape[1:], dtype_name(array.dtype))

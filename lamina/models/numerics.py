@@ -9,10 +9,10 @@ import numpy as np
 
 from lamina.base.dims import format_shape
 from lamina.base.errors import DataError, NumericError
-from lamina.graph import Graph, Node, topological
-from lamina.graph.interpreter import bind_symbols, evaluate_nodes, interpret
+from lamina.graph import Node
+from lamina.graph.interpreter import interpret
 from lamina.graph.loop import LoopProgram, LoopState
-from lamina.tensor.debugging import bad_kind
+from lamina.tensor.debugging import Finding, bad_kind, find_origins
 
 
 class CheckedLoop:
@@ -79,7 +79,7 @@ class CheckedLoop:
 
     def _finite(self, arrays: Mapping[Node, np.ndarray], outputs: Sequence[np.ndarray], rows: slice) -> bool:
         seen = [arrays[s] for s, _ in self.program.body.updates] + [o[rows] for o in outputs]
-        return all(_is_finite(a) for a in seen)
+        return not any(bad_kind(a) for a in seen)
 
     def _explain(self, state: LoopState, arrays: Mapping[Node, np.ndarray], before: dict[Node, np.ndarray]) -> None:
         """Raises the error that says where the step went wrong; the state is as before the step, and stays so."""
@@ -89,55 +89,27 @@ class CheckedLoop:
         rows = self._rows(state, state.step)
         body = self.program.body
         given = [arrays[n][rows] if n in self.program.streams else arrays[n] for n in body.inputs]
-        found = find_origin(body, given)
+        found = find_origins(body, given)
         for node, value in before.items():
             arrays[node][...] = value
         where = f"epoch {state.epoch + 1}, step {state.step + 1} of {state.steps}"
-        if found is None:
+        if not found:
             raise NumericError(
                 f"In {where} the compiled program made a NaN or an infinity that the interpreter does not make. "
                 "This is a defect in Lamina: please report it with the model and data."
             )
-        raise NumericError(f"In {where} {describe(*found)}")
+        raise NumericError(f"In {where} {describe(found[0])}")
 
 
-def find_origin(graph: Graph, arrays: Sequence[np.ndarray]) -> tuple[Node, np.ndarray, list[np.ndarray]] | None:
-    """The node from which the NaNs and infinities in a graph's results come.
-
-    Values that are infinite on purpose and do not reach a result do not count.
-
-    Returns:
-        The node, its value, and the values of its inputs, all finite; None if all results are finite.
-    """
-    symbols = bind_symbols((n.shape, a.shape) for n, a in zip(graph.inputs, arrays))
-    values: dict[Node, np.ndarray] = dict(zip(graph.inputs, arrays))
-    evaluate_nodes(graph.roots, dict(values), symbols, values.__setitem__)
-    place = {node: i for i, node in enumerate(topological(graph.roots))}
-    origins = [_walk_back(root, values) for root in graph.roots if not _is_finite(values[root])]
-    if not origins:
-        return None
-    node = min(origins, key=lambda n: place[n])
-    return node, values[node], [values[n] for n in node.inputs]
-
-
-def _walk_back(node: Node, values: Mapping[Node, np.ndarray]) -> Node:
-    while True:
-        bad = [n for n in node.inputs if n.inputs and not _is_finite(values[n])]
-        if not bad:
-            return node
-        with_nan = [n for n in bad if np.isnan(values[n]).any()]
-        node = min(with_nan or bad, key=lambda n: n.serial)
-
-
-def describe(node: Node, value: np.ndarray, operands: Sequence[np.ndarray]) -> str:
-    """What a node did wrong, with the user's line, the layer, and the range of what it read."""
+def describe(found: Finding) -> str:
+    """What an operation did wrong, with the user's line, the layer, and the range of what it read."""
+    node, kind, value, operands = found
     wrong = int(np.count_nonzero(~np.isfinite(value)))
-    what = bad_kind(value)
-    layer = f" in layer {node.source.scope!r}" if node.source.scope else ""
-    line = f", line {node.source.file}:{node.source.line}" if node.source.file else ""
+    layer = f" in layer {found.source.scope!r}" if found.source.scope else ""
+    line = f", line {found.source.file}:{found.source.line}" if found.source.file else ""
     ranges = "; ".join(_ranges(operands))
     return (
-        f"the operation {node.primitive.name}{layer}{line} was the first to make {what}: {wrong} of {value.size} "
+        f"the operation {node.primitive.name}{layer}{line} was the first to make {kind}: {wrong} of {value.size} "
         f"values of its result ({node.dtype}{format_shape(node.shape)}). It read {ranges or 'no operands'}. "
         "The model is as it was before this step. Often the learning rate is too high, the data is not scaled, or "
         "a logarithm or division meets zero."
@@ -148,7 +120,3 @@ def _ranges(operands: Sequence[np.ndarray]) -> Iterator[str]:
     for operand in operands:
         if operand.size:
             yield f"values from {operand.min():.6g} to {operand.max():.6g}"
-
-
-def _is_finite(array: np.ndarray) -> bool:
-    return not bad_kind(array)

@@ -170,9 +170,7 @@ def logspace(
     return positive(cast(result, dtype)) if dtype is not None else result
 
 
-def geomspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Tensor:
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Tensor:
     """`num` numbers with equal ratios from `start` to `stop`, both positive."""
     from lamina.ops.transcendental import exp, log
 

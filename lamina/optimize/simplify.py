@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from lamina import primitives as p
@@ -80,14 +81,10 @@ def simple_power(node: Node) -> Node | None:
 def divide_by_number(node: Node) -> Node | None:
     """x / c is x * (1 / c) where 1 / c is exact: c is a power of two."""
     number = scalar_value(node.inputs[1])
-    if not isinstance(number, float) or number == 0 or number != number:
+    if not isinstance(number, float) or abs(math.frexp(number)[0]) != 0.5:
         return None
-    mantissa = abs(number)
-    while mantissa > 1:
-        mantissa /= 2
-    while 0 < mantissa < 1:
-        mantissa *= 2
-    if mantissa != 1 or not 2.0**-100 < abs(number) < 2.0**100:
+    largest = 2.0**14 if node.dtype == "float16" else 2.0**100
+    if not 1 / largest <= abs(number) <= largest:
         return None
     return p.multiply(node.inputs[0], p.full(node.shape, 1.0 / number, node.dtype))
 

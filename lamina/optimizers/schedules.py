@@ -47,11 +47,13 @@ def _positive(owner: Any, name: str, value: Any) -> Any:
     return value
 
 
-class ExponentialDecay(_Recorded):
-    """`initial_learning_rate * decay_rate ^ (step / decay_steps)`.
+class _RateDecay(_Recorded):
+    """A schedule that decays by a rate every so many steps.
 
     Args:
-        staircase: whether the exponent is rounded down to a whole number; False.
+        decay_steps: steps until the rate has done its work once.
+        staircase: whether the learning rate changes only at multiples of `decay_steps`; False.
+        name: that of the class when None.
     """
 
     def __init__(
@@ -60,19 +62,29 @@ class ExponentialDecay(_Recorded):
         decay_steps: int,
         decay_rate: float,
         staircase: bool = False,
-        name: str = "ExponentialDecay",
+        name: str | None = None,
     ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(self, "decay_steps", decay_steps)
         self.decay_rate = decay_rate
         self.staircase = staircase
-        self.name = name
+        self.name = name or type(self).__name__
+
+    def _progress(self, step: Any) -> Any:
+        """How often `decay_steps` have passed."""
+        progress = _float(step) / self.decay_steps
+        return ops.floor(progress) if self.staircase else progress
+
+
+class ExponentialDecay(_RateDecay):
+    """`initial_learning_rate * decay_rate ^ (step / decay_steps)`.
+
+    Args:
+        staircase: whether the exponent is rounded down to a whole number; False.
+    """
 
     def __call__(self, step: Any) -> Any:
-        progress = _float(step) / self.decay_steps
-        if self.staircase:
-            progress = ops.floor(progress)
-        return self.initial_learning_rate * ops.power(float(self.decay_rate), progress)
+        return self.initial_learning_rate * ops.power(float(self.decay_rate), self._progress(step))
 
 
 class PiecewiseConstantDecay(_Recorded):
@@ -132,28 +144,11 @@ class PolynomialDecay(_Recorded):
         return span * ops.power(1.0 - step / length, float(self.power)) + self.end_learning_rate
 
 
-class InverseTimeDecay(_Recorded):
+class InverseTimeDecay(_RateDecay):
     """`initial_learning_rate / (1 + decay_rate * step / decay_steps)`; `staircase` as in `ExponentialDecay`."""
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: int,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ):
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive(self, "decay_steps", decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
-
     def __call__(self, step: Any) -> Any:
-        progress = _float(step) / self.decay_steps
-        if self.staircase:
-            progress = ops.floor(progress)
-        return self.initial_learning_rate / (1.0 + self.decay_rate * progress)
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self._progress(step))
 
 
 class CosineDecay(_Recorded):

@@ -154,7 +154,7 @@ class Builder:
             return 0, e.attr[1] - 1
         if e.op == "rem" and e.args[1].op in ("const", "dim"):
             return 0, e.args[1].attr - 1
-        if e.op == "floordiv" and e.args[1].op == "const":
+        if e.op == "floordiv" and e.args[1].op == "const" and e.args[1].attr > 0:
             inner = self.bounds(e.args[0])
             if inner and inner[0] >= 0 and isinstance(inner[1], int):
                 return 0, inner[1] // e.args[1].attr

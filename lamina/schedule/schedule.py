@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.base.errors import CompileError
@@ -11,7 +11,7 @@ from lamina.schedule.anchors import choose_anchors
 from lamina.schedule.contraction import TiledContraction
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
-from lamina.schedule.loops import Kernel, Loop, Statement, Store, accesses, operands, walk
+from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
 from lamina.schedule.lowering import is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.plain_contraction import PlainContraction
@@ -113,7 +113,7 @@ class _Scheduler:
             homes.update(dict.fromkeys(group.nodes, made))
         for state, new in graph.updates:
             source, target = self.memory[new], self.memory[state]
-            if state in in_place and all(can_overwrite(k, target, source) for k in homes[new]):
+            if state in in_place and can_overwrite(homes[new], target, source):
                 self.aliases[source] = target
             else:
                 kernels.append(_copy_kernel(source, target, f"copy{len(kernels)}"))
@@ -175,25 +175,42 @@ class _Scheduler:
         return SpecialKernels(group, self.memory, name).kernels()
 
 
-def can_overwrite(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
-    """Whether `new` can be written in the memory of `old` while the kernel runs.
+def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
+    """Whether `new` can be written in the memory of `old` while these kernels run, one after the other.
 
-    It can where the kernel reads `old` only at the element that the same pass of the same loop then writes.
+    It can where the first kernel that writes `new` reads `old` only at the element that the same pass of the same
+    loop then writes, and none after it reads `old` at all.
     """
-    return _overwrites(kernel.body, old, new)
+    written = False
+    for kernel in kernels:
+        if written and old in kernel.read():
+            return False
+        if new in kernel.written():
+            if not written and not _overwrites(kernel.body, old, new):
+                return False
+            written = True
+    return True
 
 
 def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
     reads_here, writes_here = set(), set()
+    called = False
     for statement in body:
         if isinstance(statement, Loop):
             continue
+        if isinstance(statement, Call):
+            reads, writes = accesses(statement)
+            if old in reads:
+                return False
+            called = called or new in writes
         for e in _loads(statement, old):
             reads_here.add(e.args[0])
         if isinstance(statement, Store) and statement.buffer is new:
             writes_here.add(statement.index)
     inner = [s for s in body if isinstance(s, Loop)]
     touching = [s for s in inner if _touches(s, old) or _touches(s, new)]
+    if called:
+        return not reads_here and not any(_touches(s, old) for s in inner)
     if writes_here:
         return not touching and len(writes_here) == 1 and reads_here <= writes_here
     if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):

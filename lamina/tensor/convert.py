@@ -113,8 +113,7 @@ def _fits_int32(array: np.ndarray) -> bool:
 def _stack(parts: list[Operand]) -> Tensor:
     if any(p.dims != parts[0].dims for p in parts):
         raise ShapeError(
-            "Tensors in one list must have one shape. Received: "
-            f"{', '.join(format_shape(p.dims) for p in parts)}."
+            f"Tensors in one list must have one shape. Received: {', '.join(format_shape(p.dims) for p in parts)}."
         )
     return apply(P.CONCATENATE, *[reshape(p, (1, *p.dims)) for p in parts], axis=0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from lamina.base import dtypes
 from lamina.base.dims import format_shape
 from lamina.base.errors import NumericError
-from lamina.graph import Graph, Node, Primitive, Source, user_source
+from lamina.graph import Graph, Node, Primitive, Source, topological, user_source
 from lamina.graph.interpreter import bind_symbols, evaluate_nodes
 from lamina.tensor.state import state
 
@@ -19,7 +19,8 @@ class debug_nans:
     """Switches the search for NaN on or off, for good or for a `with` block.
 
     While it is on, an operation on numbers raises NumericError as soon as its result holds a NaN, or an infinity that
-    its operands did not hold. Programs made by `function` are then run by the interpreter, step by step.
+    its operands did not hold. Programs made by `function` are run by the interpreter first, and what is wrong in their
+    results is traced back to the operation that it comes from.
 
     Args:
         enabled: on or off.
@@ -41,19 +42,29 @@ class debug_nans:
 
 
 class Finding(NamedTuple):
-    """Where the first NaN or infinity came up.
+    """Where a NaN or infinity came up.
 
     Attributes:
         node: the node whose value holds it.
         kind: `"NaN"` or `"infinity"`.
-        given: whether it was there from the start, in an input or a constant.
-        source: the user's line, and the layer.
+        value: the node's value.
+        operands: the values of its inputs.
     """
 
     node: Node
     kind: str
-    given: bool
-    source: Source
+    value: np.ndarray
+    operands: Sequence[np.ndarray] = ()
+
+    @property
+    def given(self) -> bool:
+        """Whether it was there from the start, in an input or a constant."""
+        return not self.node.inputs
+
+    @property
+    def source(self) -> Source:
+        """The user's line, and the layer."""
+        return self.node.source
 
     def __str__(self) -> str:
         if self.given:
@@ -62,15 +73,10 @@ class Finding(NamedTuple):
         return f"{self.kind} was made by {self.node.primitive.name} at {self.source}, of shape {self.node.shape}."
 
 
-class _Found(Exception):
-    """Ends the interpretation of a graph at the first finding."""
-
-    def __init__(self, finding: Finding):
-        self.finding = finding
-
-
 def find_nan(graph: Graph, arrays: Sequence[np.ndarray]) -> Finding | None:
-    """Interprets a graph up to the first node that makes a NaN, or an infinity from finite operands.
+    """Interprets a graph, and looks for a NaN among its inputs and for what made a NaN or infinity in its results.
+
+    An infinity counts where it was made of finite numbers.
 
     Args:
         graph: any graph.
@@ -79,24 +85,36 @@ def find_nan(graph: Graph, arrays: Sequence[np.ndarray]) -> Finding | None:
     Returns:
         What was found, or None if all is finite.
     """
-    known = dict(zip(graph.inputs, arrays))
-    for node, array in known.items():
+    for node, array in zip(graph.inputs, arrays):
         if bad_kind(array) == "NaN":
-            return Finding(node, "NaN", True, node.source)
-    values: dict[Node, np.ndarray] = dict(known)
+            return Finding(node, "NaN", array)
+    return next((f for f in find_origins(graph, arrays) if made_kind(f.value, f.operands)), None)
 
-    def watch(node: Node, value: np.ndarray) -> None:
-        values[node] = value
-        kind = made_kind(value, [values[n] for n in node.inputs], not node.inputs)
-        if kind:
-            raise _Found(Finding(node, kind, not node.inputs, node.source))
 
-    symbols = bind_symbols((n.shape, a.shape) for n, a in known.items())
-    try:
-        evaluate_nodes(graph.roots, known, symbols, watch)
-    except _Found as found:
-        return found.finding
-    return None
+def find_origins(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Finding]:
+    """The operations from which the NaNs and infinities in a graph's results come, the first one first.
+
+    Values that are infinite on purpose and do not reach a result do not count.
+    """
+    symbols = bind_symbols((n.shape, a.shape) for n, a in zip(graph.inputs, arrays))
+    values: dict[Node, np.ndarray] = dict(zip(graph.inputs, arrays))
+    evaluate_nodes(graph.roots, dict(values), symbols, values.__setitem__)
+    place = {node: i for i, node in enumerate(topological(graph.roots))}
+    nodes = {_walk_back(root, values) for root in graph.roots if bad_kind(values[root])}
+    return [
+        Finding(n, bad_kind(values[n]), values[n], [values[i] for i in n.inputs])
+        for n in sorted(nodes, key=lambda n: place[n])
+    ]
+
+
+def _walk_back(node: Node, values: Mapping[Node, np.ndarray]) -> Node:
+    """The first operation on the way to a node's value whose operands, but for inputs and constants, are finite."""
+    while True:
+        bad = [n for n in node.inputs if n.inputs and bad_kind(values[n])]
+        if not bad:
+            return node
+        with_nan = [n for n in bad if bad_kind(values[n]) == "NaN"]
+        node = min(with_nan or bad, key=lambda n: n.serial)
 
 
 def bad_kind(array: np.ndarray) -> str:
@@ -106,10 +124,10 @@ def bad_kind(array: np.ndarray) -> str:
     return "NaN" if np.isnan(array).any() else "infinity"
 
 
-def made_kind(value: np.ndarray, operands: Sequence[np.ndarray], leaf: bool = False) -> str:
-    """What an operation brought in: NaN always counts, an infinity where no operand held one; never of a leaf."""
+def made_kind(value: np.ndarray, operands: Sequence[np.ndarray]) -> str:
+    """What an operation brought in: NaN always counts, an infinity where no operand held one."""
     kind = bad_kind(value)
-    if kind == "infinity" and (leaf or any(bad_kind(a) for a in operands)):
+    if kind == "infinity" and any(bad_kind(a) for a in operands):
         return ""
     return kind
 

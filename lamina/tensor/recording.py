@@ -89,9 +89,7 @@ def differentiate(
     return [None if g is None else restored[g] for g in gradients]
 
 
-def _cut(
-    targets: Sequence[Node], sources: Sequence[Node], is_boundary: Callable[[Node], bool]
-) -> dict[Node, Node]:
+def _cut(targets: Sequence[Node], sources: Sequence[Node], is_boundary: Callable[[Node], bool]) -> dict[Node, Node]:
     """Leaves to put in the place of boundary nodes, for those behind which there is a source."""
     boundary = [n for n in graph.topological(targets) if n.inputs and is_boundary(n)]
     wanted = set(sources)

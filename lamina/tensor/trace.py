@@ -149,9 +149,7 @@ class Trace:
 
         stage = self._current
         roots = tuple(node_of(convert(o)) for o in outputs)
-        updates = tuple(
-            (stage.states[key], new) for key, new in stage.assigned.items() if new is not stage.states[key]
-        )
+        updates = tuple((stage.states[key], new) for key, new in stage.assigned.items() if new is not stage.states[key])
         needed = set(graph.topological([*roots, *(n for pair in updates for n in pair)]))
         inputs = stage.inputs + [n for n in stage.states.values() if n in needed]
         return Graph(tuple(inputs), roots, updates, name or stage.name)
