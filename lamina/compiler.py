@@ -66,9 +66,9 @@ class Compilation:
 
     def __init__(self, graphs: Mapping[str, Graph], streams: frozenset[Node] = frozenset(), loop: bool = False):
         from lamina.codegen.driver import Stage
-        from lamina.schedule.target import host_target
         from lamina.optimize import optimize
         from lamina.schedule.schedule import schedule
+        from lamina.schedule.target import host_target
 
         self.target = host_target()
         self.graphs = {name: optimize(graph) for name, graph in graphs.items()}
@@ -99,7 +99,7 @@ class Compilation:
 
         return native.object_key(describe_program(self.stages, self.symbols) + _fingerprint(), self.target)
 
-    def build(self):  # noqa: ANN201
+    def build(self):
         """The program in machine code, from the cache where it is there."""
         from lamina.codegen.driver import ENTRY, buffer_table
         from lamina.runtime import cache, native

@@ -87,7 +87,5 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Sets the default layout of images: `"channels_last"` or `"channels_first"`."""
     if data_format not in ("channels_last", "channels_first"):
-        raise ArgumentError(
-            f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}."
-        )
+        raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}.")
     config.image_data_format = data_format

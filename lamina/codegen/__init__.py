@@ -1,1 +1,1 @@
-
+"""Loops to machine code: LLVM text of kernels, routines and the program around them."""

@@ -68,7 +68,9 @@ class Accumulators:
         width = self.widths[accumulator]
         copy = self.emitter.vector.copy if self.emitter.vector is not None else 0
         place = self.places[accumulator][min(copy, len(self.places[accumulator]) - 1)]
-        whole = Value(self.ops.emit(f"load {vector_type(accumulator.dtype, width)}, ptr {place}"), accumulator.dtype, width)
+        whole = Value(
+            self.ops.emit(f"load {vector_type(accumulator.dtype, width)}, ptr {place}"), accumulator.dtype, width
+        )
         if width > 1 and (self.emitter.vector is None or self.emitter.vector.lanes == 1):
             return Value(self.ops.emit(f"extractelement {whole.typed}, i64 0"), accumulator.dtype)
         return whole
@@ -106,5 +108,7 @@ class Accumulators:
         for e in expressions([declaration.merge]):
             if e not in known:
                 given = [known[x] for x in e.args]
-                known[e] = functools.reduce(self.ops.add, given) if e.op == "affine" else self.emitter.operation(e, given)
+                known[e] = (
+                    functools.reduce(self.ops.add, given) if e.op == "affine" else self.emitter.operation(e, given)
+                )
         return known[declaration.merge]

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lamina.codegen.emitter import KernelEmitter
-from lamina.schedule.target import Target
 from lamina.codegen.routines import write_routine
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
 from lamina.schedule.loops import Kernel, Routine
 from lamina.schedule.printer import format_kernel
 from lamina.schedule.schedule import Schedule
+from lamina.schedule.target import Target
 
 ENTRY = "lamina_run"
 
@@ -177,7 +177,10 @@ class ProgramWriter:
 
     def _read_slot(self, slot: Slot, name: str, type_: str) -> list[str]:
         place = self._temporary()
-        return [f"  {place} = getelementptr i64, ptr %context, i64 {int(slot)}", f"  {name} = load {type_}, ptr {place}"]
+        return [
+            f"  {place} = getelementptr i64, ptr %context, i64 {int(slot)}",
+            f"  {name} = load {type_}, ptr {place}",
+        ]
 
     def _call(self, name: str, row: str) -> list[str]:
         if name not in self.stages:

@@ -296,7 +296,7 @@ class KernelEmitter:
 
     def _check(self, index: Value, size: Value) -> Value:
         """Reports an index outside of [0, size) and goes on with a valid one."""
-        inside = Value(self.ops._two("icmp ult", index, size, "bool").text, "bool", index.lanes)
+        inside = Value(self.ops.two("icmp ult", index, size, "bool").text, "bool", index.lanes)
         if inside.lanes == 1:
             place = self.ops.emit(f"select i1 {inside.text}, ptr %unreported, ptr %report")
         else:

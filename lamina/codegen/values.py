@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lamina.base import dtypes
 from lamina.base.errors import CompileError
+from lamina.codegen import rounding
 from lamina.codegen.vector_math import FUNCTIONS
 from lamina.schedule.target import Target
 
@@ -110,31 +111,31 @@ class Values:
         scalar = {"float": "f32", "double": "f64", "half": "f16"}.get(LLVM_TYPES[x.dtype], LLVM_TYPES[x.dtype])
         return scalar if x.lanes == 1 else f"v{x.lanes}{scalar}"
 
-    def _call(self, name: str, *values: Value) -> Value:
+    def call(self, name: str, *values: Value) -> Value:
         met = self._meet(*values)
         suffix = self._suffix(met[0])
         text = self.intrinsic(f"llvm.{name}.{suffix}", met[0].type, [v.typed for v in met])
         return Value(text, met[0].dtype, met[0].lanes)
 
-    def _two(self, instruction: str, x: Value, y: Value, dtype: str | None = None) -> Value:
+    def two(self, instruction: str, x: Value, y: Value, dtype: str | None = None) -> Value:
         x, y = self._meet(x, y)
         return Value(self.emit(f"{instruction} {x.type} {x.text}, {y.text}"), dtype or x.dtype, x.lanes)
 
     # Arithmetic
 
     def add(self, x: Value, y: Value) -> Value:
-        return self._two("fadd" if dtypes.is_float(x.dtype) else "add", x, y)
+        return self.two("fadd" if dtypes.is_float(x.dtype) else "add", x, y)
 
     def sub(self, x: Value, y: Value) -> Value:
-        return self._two("fsub" if dtypes.is_float(x.dtype) else "sub", x, y)
+        return self.two("fsub" if dtypes.is_float(x.dtype) else "sub", x, y)
 
     def mul(self, x: Value, y: Value) -> Value:
-        return self._two("fmul" if dtypes.is_float(x.dtype) else "mul", x, y)
+        return self.two("fmul" if dtypes.is_float(x.dtype) else "mul", x, y)
 
     def div(self, x: Value, y: Value) -> Value:
         if not dtypes.is_float(x.dtype):
             raise CompileError(f"div of {x.dtype}: integers divide with floordiv.")
-        return self._two("fdiv", x, y)
+        return self.two("fdiv", x, y)
 
     def neg(self, x: Value) -> Value:
         if dtypes.is_float(x.dtype):
@@ -144,11 +145,11 @@ class Values:
     def fma(self, x: Value, y: Value, z: Value) -> Value:
         if not self.target.has_fma:
             return self.add(self.mul(x, y), z)
-        return self._call("fma", x, y, z)
+        return self.call("fma", x, y, z)
 
     def abs(self, x: Value) -> Value:
         if dtypes.is_float(x.dtype):
-            return self._call("fabs", x)
+            return self.call("fabs", x)
         if not dtypes.is_signed(x.dtype):
             return x
         return self.select(self.lt(x, self.const(0, x.dtype)), self.neg(x), x)
@@ -163,7 +164,7 @@ class Values:
             return self.select(self._compare(unordered, x, y), x, y)
         strict = self._compare("o" + unordered[1:], x, y)
         nan = self._compare("uno", x, x)
-        return self.select(self._two("or", strict, nan), x, y)
+        return self.select(self.two("or", strict, nan), x, y)
 
     def max(self, x: Value, y: Value) -> Value:
         return self._extreme("gt", x, y)
@@ -172,7 +173,7 @@ class Values:
         return self._extreme("lt", x, y)
 
     def sqrt(self, x: Value) -> Value:
-        return self._call("sqrt", x)
+        return self.call("sqrt", x)
 
     def floor(self, x: Value) -> Value:
         return self._rounded("floor", x)
@@ -190,90 +191,26 @@ class Values:
         if not dtypes.is_float(x.dtype):
             return x
         if self.target.name in ("sse2", "scalar"):
-            return self._rounded_by_hand(how, x)
-        return self._call(_ROUNDINGS[how], x)
-
-    def _rounded_by_hand(self, how: str, x: Value) -> Value:
-        """Rounding without an instruction for it: adding and taking away 2**23 (2**52) drops the fraction."""
-        magic = self.const(2.0**23 if x.dtype == "float32" else 2.0**52, x.dtype)
-        size = self.abs(x)
-        near = self.sub(self.add(size, magic), magic)
-        one, zero = self.const(1.0, x.dtype), self.const(0.0, x.dtype)
-        if how == "trunc":
-            near = self.sub(near, self.select(self.gt(near, size), one, zero))
-        near = self._call("copysign", near, x)
-        if how == "floor":
-            near = self.sub(near, self.select(self.gt(near, x), one, zero))
-        if how == "ceil":
-            near = self._call("copysign", self.add(near, self.select(self.lt(near, x), one, zero)), x)
-        return self.select(self.lt(size, magic), near, x)
+            return rounding.by_hand(self, how, x)
+        return self.call(_ROUNDINGS[how], x)
 
     def rem(self, x: Value, y: Value) -> Value:
         """Remainder with the sign of the divisor, as Python has it."""
-        if dtypes.is_float(x.dtype):
-            return self._float_rem(x, y)
-        if not dtypes.is_signed(x.dtype):
-            return self._two("urem", x, self._not_zero(y))
-        if _power_of_two(y):
-            return self.bit_and(x, self.const(int(y.text) - 1, x.dtype))
-        y = self._not_zero(y)
-        r = self._two("srem", x, y)
-        zero = self.const(0, x.dtype)
-        wrong = self.bit_and(self.ne(r, zero), self.lt(self.bit_xor(r, y), zero))
-        return self.select(wrong, self.add(r, y), r)
-
-    def _float_rem(self, x: Value, y: Value) -> Value:
-        """The exact remainder of truncated division, moved to the sign of the divisor."""
-        zero = self.const(0.0, x.dtype)
-        r = self._two("frem", x, y)
-        wrong = self.bit_and(self.ne(r, zero), self._two("xor", self.lt(r, zero), self.lt(y, zero)))
-        return self.select(self.eq(r, zero), self._call("copysign", zero, y), self.select(wrong, self.add(r, y), r))
+        return rounding.remainder(self, x, y)
 
     def floordiv(self, x: Value, y: Value) -> Value:
-        if dtypes.is_float(x.dtype):
-            return self._float_floordiv(x, y)
-        if _power_of_two(y):
-            shift = self.const(int(y.text).bit_length() - 1, x.dtype)
-            return self._two("ashr" if dtypes.is_signed(x.dtype) else "lshr", x, shift)
-        divisor = self._not_zero(y)
-        if not dtypes.is_signed(x.dtype):
-            return self._two("udiv", x, divisor)
-        q = self._two("sdiv", x, divisor)
-        r = self.sub(x, self.mul(q, divisor))
-        zero = self.const(0, x.dtype)
-        wrong = self.bit_and(self.ne(r, zero), self.lt(self.bit_xor(r, divisor), zero))
-        return self.select(wrong, self.sub(q, self.const(1, x.dtype)), q)
-
-    def _float_floordiv(self, x: Value, y: Value) -> Value:
-        """The quotient that goes with the exact remainder; rounding x / y could be one too many."""
-        r = self._two("frem", x, y)
-        zero, one = self.const(0.0, x.dtype), self.const(1.0, x.dtype)
-        wrong = self.bit_and(self.ne(r, zero), self._two("xor", self.lt(r, zero), self.lt(y, zero)))
-        near = self.div(self.sub(x, r), y)
-        near = self.select(wrong, self.sub(near, one), near)
-        below = self.floor(near)
-        half = self.const(0.5, x.dtype)
-        whole = self.select(self.gt(self.sub(near, below), half), self.add(below, one), below)
-        quotient = self.div(x, y)
-        whole = self.select(self.eq(whole, zero), self._call("copysign", zero, quotient), whole)
-        return self.select(self.eq(y, zero), quotient, whole)
-
-    def _not_zero(self, y: Value) -> Value:
-        """Division by zero would stop the process; it gives the dividend instead of NumPy's warning and 0."""
-        if not y.text.startswith("%"):
-            return y
-        return self.select(self.eq(y, self.const(0, y.dtype)), self.const(1, y.dtype), y)
+        return rounding.floor_division(self, x, y)
 
     # Comparison and choice
 
     def _compare(self, predicate: str, x: Value, y: Value) -> Value:
-        return self._two(f"fcmp {predicate}", x, y, "bool")
+        return self.two(f"fcmp {predicate}", x, y, "bool")
 
     def _ordered(self, op: str, x: Value, y: Value) -> Value:
         if dtypes.is_float(x.dtype):
             return self._compare(_FLOAT_PREDICATES[op], x, y)
         sign = "" if op in ("eq", "ne") else "s" if dtypes.is_signed(x.dtype) else "u"
-        return self._two(f"icmp {sign}{op}", x, y, "bool")
+        return self.two(f"icmp {sign}{op}", x, y, "bool")
 
     def eq(self, x: Value, y: Value) -> Value:
         return self._ordered("eq", x, y)
@@ -301,13 +238,13 @@ class Values:
     # Bits
 
     def bit_and(self, x: Value, y: Value) -> Value:
-        return self._two("and", x, y)
+        return self.two("and", x, y)
 
     def bit_or(self, x: Value, y: Value) -> Value:
-        return self._two("or", x, y)
+        return self.two("or", x, y)
 
     def bit_xor(self, x: Value, y: Value) -> Value:
-        return self._two("xor", x, y)
+        return self.two("xor", x, y)
 
     def bit_not(self, x: Value) -> Value:
         return self.bit_xor(x, self.const(-1 if x.dtype != "bool" else True, x.dtype))
@@ -318,17 +255,17 @@ class Values:
     def shift_right(self, x: Value, y: Value) -> Value:
         if dtypes.is_signed(x.dtype):
             limit = self.const(dtypes.size(x.dtype) * 8 - 1, x.dtype)
-            within = self._two("icmp ule", y, limit, "bool") if y.text.startswith("%") else None
-            return self._two("ashr", x, y if within is None else self.select(within, y, limit))
+            within = self.two("icmp ule", y, limit, "bool") if y.text.startswith("%") else None
+            return self.two("ashr", x, y if within is None else self.select(within, y, limit))
         return self._shift("lshr", x, y, self.const(0, x.dtype))
 
     def _shift(self, instruction: str, x: Value, y: Value, beyond: Value) -> Value:
         """A shift by the width or more gives `beyond`, as in NumPy; LLVM leaves it undefined."""
         width = self.const(dtypes.size(x.dtype) * 8, x.dtype)
         if not y.text.startswith("%"):
-            return self._two(instruction, x, y)
-        within = self._two("icmp ult", y, width, "bool")
-        return self.select(within, self._two(instruction, x, self.select(within, y, beyond)), beyond)
+            return self.two(instruction, x, y)
+        within = self.two("icmp ult", y, width, "bool")
+        return self.select(within, self.two(instruction, x, self.select(within, y, beyond)), beyond)
 
     # Conversions
 
@@ -392,13 +329,6 @@ def _conversion(source: str, target: str) -> str | None:
     if a == b:
         return None
     return "trunc" if a > b else "sext" if dtypes.is_signed(source) else "zext"
-
-
-def _power_of_two(x: Value) -> bool:
-    if not x.text.isdigit():
-        return False
-    number = int(x.text)
-    return number > 0 and number & (number - 1) == 0
 
 
 def _is_number(x: Value) -> bool:

@@ -35,8 +35,26 @@ class source_scope:
         _scopes.pop()
 
 
+class inherited_source:
+    """Nodes made inside come from `source`: what a rewrite makes stands for what the user wrote."""
+
+    _current: Source | None = None
+
+    def __init__(self, source: Source):
+        self.source = source
+
+    def __enter__(self) -> None:
+        self.outer = inherited_source._current
+        inherited_source._current = self.source
+
+    def __exit__(self, *exception: object) -> None:
+        inherited_source._current = self.outer
+
+
 def user_source() -> Source:
     """The innermost line outside of this package that led here."""
+    if inherited_source._current is not None:
+        return inherited_source._current
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename

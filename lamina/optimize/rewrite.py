@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lamina.base.errors import CompileError
 from lamina.graph import Graph, Node, Primitive, apply, topological
+from lamina.graph.source import inherited_source
 
 Rule = Callable[[Node], "Node | None"]
 # A node that rules still change after so many steps is being turned in circles.
@@ -34,7 +35,8 @@ def rewrite(graph: Graph, rules: Mapping[Primitive | None, Sequence[Rule]]) -> G
         raise CompileError(f"Rewrite rules do not settle on {node} ({node.source}).")
 
     for node in topological(graph.roots):
-        new[node] = settle(_rebuild(node, new))
+        with inherited_source(node.source):
+            new[node] = settle(_rebuild(node, new))
     return _with_roots(graph, new)
 
 
@@ -44,7 +46,8 @@ def expand(graph: Graph) -> Graph:
         new: dict[Node, Node] = {}
         for node in topological(graph.roots):
             built = _rebuild(node, new)
-            new[node] = built.primitive.expand(built) if built.primitive.expand else built
+            with inherited_source(node.source):
+                new[node] = built.primitive.expand(built) if built.primitive.expand else built
         graph = _with_roots(graph, new)
     return graph
 

@@ -46,9 +46,7 @@ def strided(
     if element.op != "load":
         return None
     index = element.args[0]
-    if index.op == "const":
-        terms, offset = {}, index.attr
-    elif index.op == "dim":
+    if index.op == "const" or index.op == "dim":
         terms, offset = {}, index.attr
     elif index.op == "affine":
         terms, offset = dict(zip(index.args, index.attr[0])), index.attr[1]

@@ -11,7 +11,8 @@ from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
-from lamina.schedule.rows import TYPICAL_EXTENT, bounds, describe, nest, product_extent, rewrite
+from lamina.schedule.product import loop_extent
+from lamina.schedule.rows import TYPICAL_EXTENT, bounds, describe, nest, rewrite
 from lamina.schedule.tasks import cut
 
 
@@ -101,7 +102,7 @@ class PlainContraction:
             work *= variable.attr[1] if isinstance(variable.attr[1], int) else TYPICAL_EXTENT
         count = total(b, rows)
         tasks, size = cut(b, count, max(work, 1))
-        position = b.variable(product_extent(rows))
+        position = b.variable(loop_extent(rows))
         mapping = unflatten(b, position, rows)
         begin, end = bounds(b, task, size, count)
         memo: dict[Expr, Expr] = {}
@@ -112,7 +113,7 @@ class PlainContraction:
 class LoweringOf:
     """The value of one node, whose own memory is not read."""
 
-    def __init__(self, builder: Builder, resolve, node: Node):  # noqa: ANN001
+    def __init__(self, builder: Builder, resolve, node: Node):
         self.node = node
         self.lowering = Lowering(builder, lambda n, index: None if n is node else resolve(n, index))
 

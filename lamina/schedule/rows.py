@@ -7,13 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.base import dtypes
-from lamina.base.dims import Dim, Dimension, element_count
+from lamina.base.dims import Dimension, element_count
 from lamina.graph import Node
 from lamina.schedule.collapse import merge, merge_plan, total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, Member
-from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update, operands, walk
+from lamina.schedule.loops import (
+    Address,
+    Call,
+    Collapse,
+    Declare,
+    Kernel,
+    Loop,
+    Statement,
+    Store,
+    Update,
+    operands,
+    walk,
+)
 from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.product import loop_extent
 from lamina.schedule.tasks import MOST_TASKS, cut
 
 # A guess for inner loops whose length is a symbol, used only to size tasks.
@@ -165,9 +178,7 @@ class RowKernel:
         node, stage = member.node, self.home[member.node]
         dtype = dtypes.compute_dtype(node.dtype)
         value = self.b.cast(self._value(member, node.inputs[0]), dtype)
-        kept = [
-            a for a in range(self.depth, len(member.domain)) if a not in member.reduced and member.domain[a] != 1
-        ]
+        kept = [a for a in range(self.depth, len(member.domain)) if a not in member.reduced and member.domain[a] != 1]
         kept_shape = tuple(member.domain[a] for a in kept)
         kept_index = tuple(stage.index[a - self.depth] for a in kept)
         across_rows = min(member.reduced) < self.depth
@@ -269,7 +280,7 @@ class RowKernel:
             return self._kernel(inner, mapping, self.b.const(1, INDEX))
         count = total(self.b, outer)
         tasks, size = cut(self.b, count, work)
-        row = outer[0] if len(outer) == 1 else self.b.variable(product_extent(outer))
+        row = outer[0] if len(outer) == 1 else self.b.variable(loop_extent(outer))
         if len(outer) > 1:
             places = unflatten(self.b, row, outer)
             mapping = {v: self.b.substitute(e, places) for v, e in mapping.items()} | places
@@ -313,7 +324,9 @@ def combine_partials(node: Node, partial: Buffer, target: Buffer, tasks: Expr, b
         accumulator, declaration = make_accumulator(b, node, f"{name}_all")
         body: list[Statement] = [
             declaration,
-            Loop(number, zero, tasks, [Update(accumulator, fold(b, accumulator, b.load(partial, number)))], vector=True),
+            Loop(
+                number, zero, tasks, [Update(accumulator, fold(b, accumulator, b.load(partial, number)))], vector=True
+            ),
             Collapse(accumulator),
             Store(target, zero, b.cast(accumulator, node.dtype)),
         ]
@@ -364,6 +377,11 @@ def rewrite(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
     if isinstance(statement, Loop):
         body = [rewrite(s, change) for s in statement.body]
         return Loop(statement.variable, change(statement.begin), change(statement.end), body, statement.vector)
+    if isinstance(statement, Call):
+        arguments = [
+            Address(a.buffer, change(a.index)) if isinstance(a, Address) else change(a) for a in statement.arguments
+        ]
+        return Call(statement.function, arguments, statement.writes)
     return statement
 
 
@@ -376,14 +394,6 @@ def describe(nodes: list[Node]) -> str:
 def bounds(b: Builder, task: Expr, size: Expr, count: Expr) -> tuple[Expr, Expr]:
     begin = b.mul(task, size)
     return begin, b.min(b.add(begin, size), count)
-
-
-def product_extent(variables: list[Expr]) -> Dimension:
-    extent: Dimension = 1
-    for v in variables:
-        extent = v.attr[1] if extent == 1 else extent if isinstance(v.attr[1], Dim) and isinstance(extent, Dim) \
-            else extent * v.attr[1]  # fmt: skip
-    return extent
 
 
 def _work(body: list[Statement]) -> int:

@@ -78,9 +78,9 @@ def _own_roots(graph: Graph) -> Graph:
     roots: list[Node] = []
     for root in graph.roots:
         if root.primitive in (INPUT, CONSTANT) or root in taken:
-            root = apply(COPY, root)
+            root = apply(COPY, root, source=root.source)
             while root in taken:
-                root = apply(COPY, root)
+                root = apply(COPY, root, source=root.source)
         taken.add(root)
         roots.append(root)
     count = len(graph.outputs)

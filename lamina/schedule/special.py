@@ -179,5 +179,3 @@ _BY_PRIMITIVE: dict[object, Callable[[SpecialKernels], list[Kernel]]] = {
 
 def has_lowering(node: Node) -> bool:
     return node.kind in _BY_KIND or node.primitive in _BY_PRIMITIVE
-
-

@@ -1,0 +1,196 @@
+"""Calls of the matrix-multiply microkernel for a band of rows: every height and width of tile that can occur."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lamina.base.dims import Dimension
+from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
+from lamina.schedule.loops import Address, Call, Loop, Routine, Statement
+from lamina.schedule.operands import Strided
+from lamina.schedule.product import Product
+
+
+@dataclass
+class Band:
+    """Up to `rows` rows of C, between two columns, and a stretch of k.
+
+    Attributes:
+        outer: positions of the outer labels.
+        row: first row; height: how many there are.
+        start, end: columns; begin, count: of k.
+    """
+
+    outer: Mapping[str, Expr]
+    row: Expr
+    height: Expr
+    start: Expr
+    end: Expr
+    begin: Expr
+    count: Expr
+
+
+class LeftInPlace:
+    """A, read where it lies."""
+
+    def __init__(self, b: Builder, product: Product):
+        self.b, self.product = b, product
+        self.row_stride = product.stride(product.left, product.m)
+        self.k_stride = product.stride(product.left, product.k)
+        self.mode = "adjacent" if self.row_stride == 1 and self.k_stride != 1 else "strided"
+
+    def arguments(self, band: Band, top: Expr) -> list[Address | Expr]:
+        left = self.product.left
+        index = self.product.place(self.b, left, band.outer, m=self.b.add(band.row, top), k=band.begin)
+        return [Address(left.buffer, index), self.b.dim(self.row_stride), self.b.dim(self.k_stride)]
+
+
+class LeftCopied:
+    """A block of A, copied together: rows one after the other, or panels as wide as a tile is high."""
+
+    def __init__(self, b: Builder, buffer: Buffer, first_row: Expr, rows: int, panels: bool):
+        self.b, self.buffer, self.first_row, self.rows, self.panels = b, buffer, first_row, rows, panels
+        self.mode = "adjacent" if panels else "strided"
+
+    def arguments(self, band: Band, top: Expr) -> list[Address | Expr]:
+        b = self.b
+        block = b.mul(b.sub(band.row, self.first_row), band.count)
+        if self.panels:
+            return [Address(self.buffer, b.add(block, top)), b.const(1, INDEX), b.const(self.rows, INDEX)]
+        return [Address(self.buffer, b.add(block, b.mul(top, band.count))), band.count, b.const(1, INDEX)]
+
+
+class RightInPlace:
+    """B, read where it lies; n is contiguous there."""
+
+    def __init__(self, b: Builder, product: Product):
+        self.b, self.product = b, product
+
+    def arguments(self, band: Band, column: Expr) -> list[Address | Expr]:
+        b, p = self.b, self.product
+        index = p.place(b, p.right, band.outer, n=column, k=band.begin)
+        return [Address(p.right.buffer, index), b.dim(p.stride(p.right, p.k))]
+
+
+class RightPacked:
+    """B in zero-padded panels of `width` columns, for every place of the labels in `outer`."""
+
+    def __init__(self, b: Builder, buffer: Buffer, outer: Sequence[str], width: int):
+        self.b, self.buffer, self.outer, self.width = b, buffer, outer, width
+
+    def arguments(self, band: Band, column: Expr) -> list[Address | Expr]:
+        b, width = self.b, self.b.const(self.width, INDEX)
+        index = (*(band.outer[x] for x in self.outer), b.floordiv(column, width), band.begin, b.const(0, INDEX))
+        return [Address(self.buffer, b.linear(index, self.buffer.shape)), width]
+
+
+class GoalInPlace:
+    """C itself, or memory laid out like it."""
+
+    def __init__(self, b: Builder, product: Product, layout: Strided):
+        self.b, self.product, self.layout = b, product, layout
+        self.buffer = layout.buffer
+
+    def arguments(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
+        b, p = self.b, self.product
+        index = p.place(b, self.layout, band.outer, m=b.add(band.row, top), n=column)
+        return [Address(self.buffer, index), b.dim(p.stride(self.layout, p.m))]
+
+
+class GoalScratch:
+    """A scratch band, `length` elements a row, that is finished before the next one is computed."""
+
+    def __init__(self, b: Builder, buffer: Buffer, length: int):
+        self.b, self.buffer, self.length = b, buffer, length
+
+    def arguments(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
+        b, length = self.b, self.b.const(self.length, INDEX)
+        return [Address(self.buffer, b.add(b.mul(top, length), b.sub(column, band.start))), length]
+
+
+class TileCalls:
+    """Covers bands of C with calls of microkernels.
+
+    Args:
+        rows, vectors: shape of the full tile; lanes: of a vector.
+        m, n: sizes of the whole product, by which the tiles that can occur are known.
+        masks: whether the last vector of a tile may be partial.
+    """
+
+    def __init__(
+        self, b: Builder, dtype: str, rows: int, vectors: int, lanes: int, m: Dimension, n: Dimension, masks: bool
+    ):
+        self.b, self.dtype, self.rows, self.vectors, self.lanes = b, dtype, rows, vectors, lanes
+        self.m, self.n, self.masks = m, n, masks
+
+    def heights(self) -> list[int]:
+        """Tile heights that may occur: the full one, and what the last band can be made of."""
+        if not isinstance(self.m, int):
+            return [self.rows, *(h for h in (4, 1) if h < self.rows)]
+        if self.m < self.rows:
+            return [max(self.m, 1)]
+        return [self.rows, *([self.m % self.rows] if self.m % self.rows else [])]
+
+    def band(
+        self,
+        band: Band,
+        left: LeftInPlace | LeftCopied,
+        right: RightInPlace | RightPacked,
+        goal: GoalInPlace | GoalScratch,
+        again: bool = False,
+    ) -> list[Statement]:
+        """The calls for one band: each height in a loop that runs as often as there are such tiles.
+
+        Args:
+            again: add to what C holds already.
+        """
+        b = self.b
+        statements: list[Statement] = []
+        done = b.const(0, INDEX)
+        for height in self.heights():
+            size = b.const(height, INDEX)
+            times = b.floordiv(b.sub(band.height, done), size)
+            if times.op == "const" and times.attr == 0:
+                continue
+            number = b.variable(max(1, self.rows // height))
+            top = b.add(done, b.mul(number, size))
+            calls = self._columns(band, top, height, left, right, goal, again)
+            statements.append(Loop(number, b.const(0, INDEX), times, calls))
+            done = b.add(done, b.mul(times, size))
+        return statements
+
+    def _columns(self, band, top, height, left, right, goal, again) -> list[Statement]:
+        """Whole tiles from the first column on, then one that is narrower."""
+        b = self.b
+
+        def call(column: Expr, vectors: int, columns: Expr | None) -> Call:
+            routine = Routine("multiply", self.dtype, vectors, height, left.mode, columns is not None)
+            arguments = [*left.arguments(band, top), *right.arguments(band, column), band.count]
+            arguments += [*goal.arguments(band, top, column), b.const(again, "bool")]
+            return Call(routine, [*arguments, *([columns] if columns is not None else [])], [goal.buffer])
+
+        width, zero = b.const(self.vectors * self.lanes, INDEX), b.const(0, INDEX)
+        extent = b.sub(band.end, band.start)
+        whole = b.floordiv(extent, width)
+        number = b.variable(tile_bound(self.n, self.vectors * self.lanes))
+        statements: list[Statement] = []
+        if whole.op != "const" or whole.attr:
+            full = call(b.add(band.start, b.mul(number, width)), self.vectors, None)
+            statements.append(Loop(number, zero, whole, [full]))
+        rest = b.sub(extent, b.mul(whole, width))
+        last = b.add(band.start, b.mul(whole, width))
+        if rest.op == "const":
+            partial = rest if rest.attr % self.lanes and self.masks else None
+            return [*statements, *([call(last, -(-rest.attr // self.lanes), partial)] if rest.attr else [])]
+        filled = b.floordiv(b.add(rest, b.const(self.lanes - 1, INDEX)), b.const(self.lanes, INDEX))
+        for vectors in range(1, self.vectors + 1):
+            present = b.cast(b.eq(filled, b.const(vectors, INDEX)), INDEX)
+            narrow = call(last, vectors, rest if self.masks else None)
+            statements.append(Loop(b.variable(1), zero, present, [narrow]))
+        return statements
+
+
+def tile_bound(extent: Dimension, step: int) -> Dimension:
+    """No fewer than the tiles of an axis; only bounds of loop variables are made of it."""
+    return -(-extent // step) if isinstance(extent, int) else extent
