@@ -80,7 +80,8 @@ class Dim:
         quotient = divide(self, other)
         if quotient is None:
             raise ShapeError(
-                f"The dimension {self} is not known to be divisible by {other}. Give the unknown dimension a fixed size."
+                f"The dimension {self} is not known to be divisible by {other}. "
+                "Give the unknown dimension a fixed size."
             )
         return quotient
 

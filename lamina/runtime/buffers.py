@@ -13,7 +13,7 @@ from lamina.base import dtypes
 from lamina.base.config import config
 
 ALIGNMENT = 64
-# Results from this size on are worth keeping when the user drops them: touching fresh memory costs more than filling it.
+# Results from this size on are worth keeping when dropped: touching fresh memory costs more than filling it.
 RECYCLED_FROM = 1 << 20
 RECYCLED_AT_MOST = 512 << 20
 
@@ -52,7 +52,7 @@ class Recycler:
     """Memory of large results, used again once nothing refers to it any more.
 
     The system hands out fresh memory page by page, as it is first written, at a fraction of the speed of memory
-    itself. A result that the user still holds, a view of it, or an export through DLPack keeps its memory from being used.
+    itself. A result that the user still holds, a view of it, or an export through DLPack keeps its memory from that.
     """
 
     def __init__(self, most: int = RECYCLED_AT_MOST):

@@ -130,8 +130,8 @@ class Program:
         if layout.context[_REPORT]:
             layout.context[_REPORT] = 0
             raise IndexRangeError(
-                "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 to "
-                "the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."
+                "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 "
+                "to the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from lamina.base.dims import Dim, Dimension
@@ -15,7 +16,7 @@ def merge_plan(roots: Iterable[Expr], variables: Sequence[Expr]) -> list[bool]:
     """
     if len(variables) < 2:
         return []
-    mergeable = [_fits_product(a, b) for a, b in zip(variables, variables[1:])]
+    mergeable = [_fits_product(a, b) for a, b in itertools.pairwise(variables)]
     wanted = frozenset(variables)
     roots = list(roots)
     forms: list[dict[Expr, Dimension]] = [{e: 1} for e in roots if e in wanted]

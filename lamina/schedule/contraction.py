@@ -19,11 +19,11 @@ from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement, Store
 from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.operands import Strided
 from lamina.schedule.product import Product, as_product, loop_extent
-from lamina.schedule.rows import TYPICAL_EXTENT, describe, rewrite
 from lamina.schedule.target import Target
-from lamina.schedule.tasks import MOST_TASKS, cut
+from lamina.schedule.tasks import MOST_TASKS, TYPICAL_EXTENT, cut, task_range
 from lamina.schedule.tiles import (
     Band,
     GoalInPlace,
@@ -159,8 +159,7 @@ class TiledContraction:
         places = unflatten(b, position, variables)
         memo: dict[Expr, Expr] = {}
         body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
-        begin = b.mul(task, size)
-        return tasks, [Loop(position, begin, b.min(b.add(begin, size), count), body)]
+        return tasks, [Loop(position, *task_range(b, task, size, count), body)]
 
     # The product
 
@@ -353,7 +352,8 @@ def _share(b: Builder, task: Expr, tasks: Expr, tiles: Expr) -> tuple[Expr, Expr
 
 def _slowest_share(m: int, height: int) -> int:
     """Rows that the busier one of two threads computes."""
-    return -(-(-(-m // height)) // 2) * height
+    tiles = -(-m // height)
+    return -(-tiles // 2) * height
 
 
 def _known(extent: Dimension) -> int:

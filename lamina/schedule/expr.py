@@ -305,7 +305,7 @@ class Builder:
         stride: Dimension = 1
         for i, extent in zip(reversed(index), reversed(shape)):
             result = self.add(result, self.mul(i, self.dim(stride)))
-            stride = stride * extent if not (stride == 1) else extent
+            stride = stride * extent if stride != 1 else extent
         return result
 
     def substitute(self, e: Expr, mapping: Mapping[Expr, Expr], memo: dict[Expr, Expr] | None = None) -> Expr:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lamina import primitives
 from lamina.base.dims import Dim, Dimension
 from lamina.graph import CONSTANT, INPUT, Node
-from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
+from lamina.schedule.expr import Buffer, Builder, Expr
 from lamina.schedule.lowering import Index, Lowering, is_inline, is_scalar_constant
 
 VIEWS = (primitives.RESHAPE, primitives.TRANSPOSE, primitives.BROADCAST, primitives.SLICE, primitives.REVERSE)
@@ -33,8 +33,12 @@ def view_base(node: Node) -> Node | None:
     probe = Buffer("probe", base.shape, base.dtype, "input")
     builder = Builder()
     variables = tuple(builder.variable(d) for d in node.shape)
-    found = strided(builder, node, variables, "".join(chr(97 + k) for k in range(node.rank)),
-                    lambda n, index: builder.load(probe, builder.linear(index, n.shape)) if n is base else None)  # fmt: skip
+    labels = "".join(chr(ord("a") + k) for k in range(node.rank))
+
+    def resolve(n: Node, index: Index) -> Expr | None:
+        return builder.load(probe, builder.linear(index, n.shape)) if n is base else None
+
+    found = strided(builder, node, variables, labels, resolve)
     return base if found is not None else None
 
 
@@ -101,7 +105,3 @@ def place(b: Builder, layout: Strided, positions: dict[str, Expr]) -> Expr:
     for label, position in positions.items():
         index = b.add(index, b.mul(position, b.dim(layout.strides[label])))
     return index
-
-
-def zero(b: Builder) -> Expr:
-    return b.const(0, INDEX)

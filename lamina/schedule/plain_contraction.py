@@ -11,9 +11,9 @@ from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.nests import describe, nest, rewrite
 from lamina.schedule.product import loop_extent
-from lamina.schedule.rows import TYPICAL_EXTENT, bounds, describe, nest, rewrite
-from lamina.schedule.tasks import cut
+from lamina.schedule.tasks import TYPICAL_EXTENT, cut, task_range
 
 
 class PlainContraction:
@@ -104,7 +104,7 @@ class PlainContraction:
         tasks, size = cut(b, count, max(work, 1))
         position = b.variable(loop_extent(rows))
         mapping = unflatten(b, position, rows)
-        begin, end = bounds(b, task, size, count)
+        begin, end = task_range(b, task, size, count)
         memo: dict[Expr, Expr] = {}
         body = [rewrite(s, lambda e: b.substitute(e, mapping, memo)) for s in body]
         return Kernel(self.name, tasks, task, [Loop(position, begin, end, body)], [row], label=label)

@@ -1,4 +1,4 @@
-"""A contraction read as a matrix product: `C[m, n] = sum over k of A[m, k] * B[k, n]`, within loops over outer labels."""
+"""A contraction read as a matrix product, `C[m, n] = sum over k of A[m, k] * B[k, n]`, within outer loops."""
 
 from __future__ import annotations
 

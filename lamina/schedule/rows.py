@@ -12,7 +12,7 @@ from lamina.graph import Node
 from lamina.schedule.collapse import merge, merge_plan, total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, Member
-from lamina.schedule.loops import (
+from lamina.schedule.loops import Collapse, Kernel, Loop, Statement, Store, Update, operands, walk
     Address,
     Call,
     Collapse,
@@ -26,11 +26,10 @@ from lamina.schedule.loops import (
     walk,
 )
 from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.nests import describe, loop_index, make_accumulator, nest, rewrite
 from lamina.schedule.product import loop_extent
-from lamina.schedule.tasks import MOST_TASKS, cut
+from lamina.schedule.tasks import MOST_TASKS, TYPICAL_EXTENT, cut, task_range
 
-# A guess for inner loops whose length is a symbol, used only to size tasks.
-TYPICAL_EXTENT = 64
 EXPENSIVE_OPS = {"exp": 12, "expm1": 14, "log": 14, "log1p": 16, "tanh": 16, "sin": 16, "cos": 16, "erf": 20,
                  "pow": 30, "arctan2": 20, "div": 4, "sqrt": 4, "rsqrt": 6, "rem": 8, "floordiv": 8}  # fmt: skip
 
@@ -270,7 +269,7 @@ class RowKernel:
             rows = outer[:-1]
             if not rows:
                 tasks, size = cut(self.b, self.b.dim(extent), work, multiple=64)
-                begin, end = bounds(self.b, self.task, size, self.b.dim(extent))
+                begin, end = task_range(self.b, self.task, size, self.b.dim(extent))
                 body: list[Statement] = [Loop(position, begin, end, inner, vector=True)]
                 return self._kernel(body, mapping, tasks)
             inner = [Loop(position, self.b.const(0, INDEX), self.b.dim(extent), inner, vector=True)]
@@ -284,7 +283,7 @@ class RowKernel:
         if len(outer) > 1:
             places = unflatten(self.b, row, outer)
             mapping = {v: self.b.substitute(e, places) for v, e in mapping.items()} | places
-        begin, end = bounds(self.b, self.task, size, count)
+        begin, end = task_range(self.b, self.task, size, count)
         return self._kernel([Loop(row, begin, end, inner)], mapping, tasks)
 
     def _kernel(self, body: list[Statement], mapping: dict[Expr, Expr], tasks: Expr) -> Kernel:
@@ -342,58 +341,6 @@ def combine_partials(node: Node, partial: Buffer, target: Buffer, tasks: Expr, b
             Loop(copied, zero, b.dim(count), [final], vector=True),
         ]
     return Kernel(name, b.const(1, INDEX), b.variable(1), body, label=describe([node]))
-
-
-def loop_index(b: Builder, extents: Iterable[Dimension]) -> Index:
-    """A loop variable for every axis; an axis of extent 1 is always at 0."""
-    return tuple(b.const(0, INDEX) if d == 1 else b.variable(d) for d in extents)
-
-
-def make_accumulator(b: Builder, node: Node, name: str) -> tuple[Expr, Declare]:
-    """An accumulator for the fold of a reduce node, and its declaration."""
-    dtype = dtypes.compute_dtype(node.dtype)
-    accumulator, other = b.accumulator(name, dtype), b.accumulator(f"{name}_other", dtype)
-    merged = node.primitive.lower(b, accumulator, other)
-    initial = b.const(node.primitive.identity(dtype), dtype)
-    return accumulator, Declare(accumulator, initial, other, merged)
-
-
-def nest(b: Builder, variables: list[Expr], body: list[Statement], vector: bool = True) -> Statement:
-    """Loops over whole extents, the last one a vector loop."""
-    zero = b.const(0, INDEX)
-    result = body
-    for depth, variable in enumerate(reversed(variables)):
-        innermost = depth == 0 and vector
-        result = [Loop(variable, zero, b.dim(variable.attr[1]), result, vector=innermost)]
-    return result[0]
-
-
-def rewrite(statement: Statement, change: Callable[[Expr], Expr]) -> Statement:
-    """A statement with its expressions changed; loop variables stay what they are."""
-    if isinstance(statement, Store):
-        return Store(statement.buffer, change(statement.index), change(statement.value))
-    if isinstance(statement, Update):
-        return Update(statement.accumulator, change(statement.value))
-    if isinstance(statement, Loop):
-        body = [rewrite(s, change) for s in statement.body]
-        return Loop(statement.variable, change(statement.begin), change(statement.end), body, statement.vector)
-    if isinstance(statement, Call):
-        arguments = [
-            Address(a.buffer, change(a.index)) if isinstance(a, Address) else change(a) for a in statement.arguments
-        ]
-        return Call(statement.function, arguments, statement.writes)
-    return statement
-
-
-def describe(nodes: list[Node]) -> str:
-    """Which of the user's lines and layers a kernel serves, for people."""
-    places = dict.fromkeys(str(n.source) for n in nodes)
-    return "; ".join([*places][:3])
-
-
-def bounds(b: Builder, task: Expr, size: Expr, count: Expr) -> tuple[Expr, Expr]:
-    begin = b.mul(task, size)
-    return begin, b.min(b.add(begin, size), count)
 
 
 def _work(body: list[Statement]) -> int:

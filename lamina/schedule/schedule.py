@@ -14,8 +14,9 @@ from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
 from lamina.schedule.lowering import is_scalar_constant
 from lamina.schedule.memory import Lifetime
+from lamina.schedule.nests import nest
 from lamina.schedule.plain_contraction import PlainContraction
-from lamina.schedule.rows import RowKernel, nest
+from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS

@@ -11,7 +11,7 @@ from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Declare, Kernel, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
-from lamina.schedule.rows import describe, nest
+from lamina.schedule.nests import describe, nest
 
 
 class SpecialKernels:
@@ -160,11 +160,12 @@ def _radix_pass(
         Store(places[target], place, b.load(places[source], moved)),
         Store(counts, digit(moved), b.add(place, one)),
     ]
+    first: list[Statement] = [Store(counts, bucket, accumulator), Update(accumulator, b.add(accumulator, found))]
     return [
         nest(b, [cleared], [Store(counts, cleared, b.const(0, INDEX))]),
         nest(b, [item], [Store(counts, digit(item), b.add(b.load(counts, digit(item)), one))], vector=False),
         Declare(accumulator, b.const(0, INDEX)),
-        nest(b, [bucket], [Store(counts, bucket, accumulator), Update(accumulator, b.add(accumulator, found))], vector=False),
+        nest(b, [bucket], first, vector=False),
         nest(b, [moved], move, vector=False),
     ]  # fmt: skip
 

@@ -7,6 +7,8 @@ from lamina.schedule.expr import INDEX, Builder, Expr
 MOST_TASKS = 64
 # Operations that make a task worth waking a thread for, by the cost of a barrier (half a microsecond).
 LEAST_WORK = 16384
+# A guess for loops whose length is a symbol, used only to size tasks.
+TYPICAL_EXTENT = 64
 
 
 def cut(b: Builder, count: Expr, work: int, multiple: int = 1, most: int = MOST_TASKS) -> tuple[Expr, Expr]:
@@ -41,3 +43,9 @@ def round_up(b: Builder, e: Expr, multiple: int) -> Expr:
     if multiple == 1:
         return e
     return b.mul(ceil_div(b, e, multiple), b.const(multiple, INDEX))
+
+
+def task_range(b: Builder, task: Expr, size: Expr, count: Expr) -> tuple[Expr, Expr]:
+    """The iterations of one task, where each has `size` of them and all have `count`."""
+    begin = b.mul(task, size)
+    return begin, b.min(b.add(begin, size), count)

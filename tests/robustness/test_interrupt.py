@@ -45,6 +45,7 @@ SCRIPT = """
     print("usable")
 """
 FIT = "model.fit(x, y, epochs=10**6, verbose=0{more})"
+CALLBACK = "keras.callbacks.LambdaCallback"
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -57,7 +58,7 @@ FIT = "model.fit(x, y, epochs=10**6, verbose=0{more})"
             FIT.format(more=", batch_size=1, callbacks=keras.callbacks.LambdaCallback(on_epoch_end=lambda e, l: 0)"),
             True,
         ),
-        (FIT.format(more=", callbacks=keras.callbacks.LambdaCallback(on_train_batch_end=lambda b, l: 0)"), True),
+        (FIT.format(more=f", callbacks={CALLBACK}(on_train_batch_end=lambda b, l: 0)"), True),
         ("while True: model.evaluate(x, y, batch_size=1, verbose=0)", False),
         ("while True: model.predict(x, batch_size=1, verbose=0)", False),
     ],
