@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,18 +13,6 @@ from lamina.schedule.collapse import merge, merge_plan, total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, Member
 from lamina.schedule.loops import Collapse, Kernel, Loop, Statement, Store, Update, operands, walk
-    Address,
-    Call,
-    Collapse,
-    Declare,
-    Kernel,
-    Loop,
-    Statement,
-    Store,
-    Update,
-    operands,
-    walk,
-)
 from lamina.schedule.lowering import Index, Lowering, widen
 from lamina.schedule.nests import describe, loop_index, make_accumulator, nest, rewrite
 from lamina.schedule.product import loop_extent
