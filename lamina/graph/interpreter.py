@@ -23,26 +23,33 @@ def bind_symbols(shapes: Iterable[tuple[Shape, tuple[int, ...]]]) -> dict[str, i
         ShapeError: if they cannot be equal.
     """
     symbols: dict[str, int] = {}
+    open_: list[tuple[Dim, int, Shape, tuple[int, ...]]] = []
     for declared, actual in shapes:
         if len(declared) != len(actual):
             raise ShapeError(f"Expected an array of shape {declared}, of rank {len(declared)}. Received: {actual}.")
         for expected, found in zip(declared, actual):
-            if not isinstance(expected, Dim):
-                if expected != found:
-                    raise ShapeError(f"Expected an array of shape {declared}. Received: {actual}.")
-                continue
-            if len(expected.terms) == 1 and expected.terms[0][0] not in symbols:
-                symbol, factor = expected.terms[0]
-                value = divide(found - expected.constant, factor)
-                if isinstance(value, int) and value >= 0:
-                    symbols[symbol] = value
-            known = all(symbol in symbols for symbol, _ in expected.terms)
-            if known and evaluate(expected, symbols) != found:
-                raise ShapeError(
-                    f"Expected an array of shape {declared} where {symbols}. Received: {actual}. "
-                    "Dimensions that share a symbol must be equal."
-                )
+            if isinstance(expected, Dim):
+                _bind_symbol(symbols, expected, found)
+                open_.append((expected, found, declared, actual))
+            elif expected != found:
+                raise ShapeError(f"Expected an array of shape {declared}. Received: {actual}.")
+    for expected, found, declared, actual in open_:
+        known = all(symbol in symbols for symbol, _ in expected.terms)
+        if (known or len(expected.terms) == 1) and (not known or evaluate(expected, symbols) != found):
+            raise ShapeError(
+                f"Expected an array of shape {declared} where {symbols}. Received: {actual}. "
+                "Dimensions that share a symbol must be equal."
+            )
     return symbols
+
+
+def _bind_symbol(symbols: dict[str, int], expected: Dim, found: int) -> None:
+    """Notes the value of the only symbol of a dimension, where there is one."""
+    if len(expected.terms) == 1 and expected.terms[0][0] not in symbols:
+        symbol, factor = expected.terms[0]
+        value = divide(found - expected.constant, factor)
+        if isinstance(value, int) and value >= 0:
+            symbols[symbol] = value
 
 
 def concrete_attrs(attrs: Mapping[str, Any], symbols: Mapping[str, int]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Memory of compiled programs: plain NumPy arrays that begin on a cache line."""
+"""Memory of programs and variables: plain NumPy arrays that begin on a cache line."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 from lamina.base import dtypes
 from lamina.base.config import config
 
-ALIGNMENT = 64
+# Two cache lines: processors fetch them in pairs, so threads that write either half would slow each other.
+ALIGNMENT = 128
 # Results from this size on are worth keeping when dropped: touching fresh memory costs more than filling it.
 RECYCLED_FROM = 1 << 20
 RECYCLED_AT_MOST = 512 << 20
 
 
 def empty_aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
-    """A C-contiguous array whose memory begins on a 64-byte boundary; its values are not set.
+    """A C-contiguous array whose memory begins on a 128-byte boundary; its values are not set.
 
     With `config.poison` it is filled with NaN (all bits set, which is -1 in integers; True in bool).
 
@@ -38,6 +39,14 @@ def zeros_aligned(shape: Sequence[int], dtype: str) -> np.ndarray:
     """As `empty_aligned`, filled with zeros; large ones cost nothing until they are written."""
     size = math.prod(shape) * dtypes.size(dtype)
     return _aligned_bytes(size, np.zeros).view(dtypes.to_numpy(dtype)).reshape(tuple(shape))
+
+
+def aligned_copy(array: np.ndarray) -> np.ndarray:
+    """A C-contiguous copy in aligned memory of its own."""
+    size = array.nbytes
+    copy = _aligned_bytes(size).view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def poison(array: np.ndarray) -> None:
@@ -97,7 +106,7 @@ def result_array(shape: Sequence[int], dtype: str) -> np.ndarray:
 
 
 def is_aligned(array: np.ndarray) -> bool:
-    """Whether the array's memory begins on a 64-byte boundary; an empty array has none, and is."""
+    """Whether the array's memory begins on a 128-byte boundary; an empty array has none, and is."""
     return array.size == 0 or array.ctypes.data % ALIGNMENT == 0
 
 

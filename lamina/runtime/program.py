@@ -109,13 +109,13 @@ class Program:
         return min(config.threads, most)
 
     def scratch_bytes(self, symbols: Mapping[str, int]) -> int:
-        """Scratch memory of one thread: what the hungriest kernel needs, each buffer on cache lines of its own."""
+        """Scratch memory of one thread, for the hungriest kernel; no two threads share a cache line of it."""
         most = 64
         for stage in self.stages:
             for kernel in stage.schedule.kernels:
                 sizes = (evaluate(b.size(), symbols) + 127 for b in kernel.locals)
                 most = max(most, sum(size // 64 * 64 for size in sizes) + 64)
-        return most
+        return -(-most // 128) * 128
 
     def call(self, layout: Layout) -> None:
         """Runs the native function on all of the layout's threads.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lamina.base.dims import evaluate
 from lamina.schedule.expr import Buffer
 
-ALIGNMENT = 64
+ALIGNMENT = 128
 
 
 @dataclass(frozen=True)

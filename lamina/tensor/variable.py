@@ -14,6 +14,7 @@ from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.base.errors import ArgumentError, ShapeError, TraceError
 from lamina.graph import Node, user_source
+from lamina.runtime.buffers import aligned_copy
 from lamina.tensor.operators import Operators
 from lamina.tensor.state import eagerly, state
 from lamina.tensor.tensor import Tensor, dtype_name
@@ -54,7 +55,7 @@ class Variable(Operators):
         self.trainable = bool(trainable)
         with eagerly():
             value = _first_value(self.name, initializer, shape, dtype)
-        self._array = value
+        self._array = aligned_copy(value)
         self._node: Node | None = None
         self._readers: list[weakref.ref[Any]] = []
 

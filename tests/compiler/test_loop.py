@@ -13,8 +13,8 @@ from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.base.errors import VerificationError
 from lamina.compiler import compile_loop
-from lamina.graph import Graph, InterpretedLoop, input_node
-from lamina.graph.loop import LoopProgram, LoopState
+from lamina.graph import Graph, input_node
+from lamina.graph.loop import InterpretedLoop, LoopProgram, LoopState
 
 BATCH, ROWS = Dim("batch"), Dim("rows")
 FEATURES = 6

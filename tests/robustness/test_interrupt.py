@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,12 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a 
 MOST_SECONDS = 2.0
 
 SCRIPT = """
-    import sys, time
+    import time
     import numpy as np
     import lamina as keras
 
     dense = keras.layers.Dense
-    keras.config.threads = int(sys.argv[1])
     model = keras.Sequential([keras.Input((200,)), dense(256, activation="tanh"), dense(1)])
     model.compile("adam", "mse")
     x = np.random.default_rng(0).normal(size=(512, 200)).astype("float32")
@@ -66,8 +66,9 @@ CALLBACK = "keras.callbacks.LambdaCallback"
 )
 def test_an_interrupt_returns_at_once(call, learns, threads):
     script = textwrap.dedent(SCRIPT.format(call=call, learns=learns))
-    command = [sys.executable, "-c", script, str(threads)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command, pipe = [sys.executable, "-c", script], subprocess.PIPE
+    environment = {**os.environ, "LAMINA_THREADS": str(threads)}
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", process.communicate()[1]
         time.sleep(0.3)
