@@ -23,7 +23,8 @@ from lamina.graph.interpreter import bind_symbols
 from lamina.graph.loop import BATCH, InterpretedLoop, LoopProgram, LoopState
 
 if TYPE_CHECKING:
-    from lamina.runtime.program import Layout
+    from lamina.runtime.program import Layout, Program
+    from lamina.schedule.expr import Buffer
 
 
 class InterpretedGraph:
@@ -72,7 +73,7 @@ class Compilation:
 
         self.target = host_target()
         self.graphs = {name: optimize(graph) for name, graph in graphs.items()}
-        self.inputs: dict[Node, object] = {}
+        self.inputs: dict[Node, Buffer] = {}
         self.stages: list[Stage] = []
         symbols = {s for g in graphs.values() for s in g.symbols()} | ({BATCH} if loop else set())
         self.symbols = sorted(symbols)
@@ -99,7 +100,7 @@ class Compilation:
 
         return native.object_key(describe_program(self.stages, self.symbols) + _fingerprint(), self.target)
 
-    def build(self):
+    def build(self) -> Program:
         """The program in machine code, from the cache where it is there."""
         from lamina.codegen.driver import ENTRY, buffer_table
         from lamina.runtime import cache, native

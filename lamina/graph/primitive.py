@@ -72,8 +72,8 @@ class Primitive:
     infer: Callable[..., Spec]
     numpy: Callable[..., Any]
     vjp: Callable[..., Any] | None = None
-    lower: Callable[..., Any] | None = None
-    identity: Callable[[str], Any] | None = None
+    lower: Any = None
+    identity: Any = None
     expand: Callable[..., Any] | None = None
     expensive: bool = False
     samples: Callable[[], Iterable[Sample]] = field(default=tuple)

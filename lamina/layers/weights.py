@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from lamina.layers.layer import Layer
 
 # Attributes that hold no part of a layer.
-_INTERNAL = frozenset({"_constructor_call", "_losses", "_frozen", "_build_shape", "input_spec", "_weights"})
-# Types of attributes that cannot hold one either.
-_PLAIN = frozenset({type(None), bool, int, float, str})
+_INTERNAL = frozenset(
+    {"_constructor_call", "_losses", "_frozen", "_build_shape", "input_spec", "_weights", "_programs", "_shapes"}
+)
 
 
 def make(owner: str, shape: Any, initializer: Any, dtype: str, trainable: bool, name: str | None) -> Variable:
@@ -46,29 +47,29 @@ def attach(variable: Variable, regularizer: Any, constraint: Any) -> None:
     variable.constraint = constraints.get(constraint)  # type: ignore[attr-defined]
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """The objects in nested lists, tuples and dicts."""
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    else:
-        yield value
+@functools.lru_cache(maxsize=1024)
+def _holds(kind: type) -> str:
+    """What an attribute of this type is to a layer: `"part"`, `"container"` of parts, or nothing."""
+    from lamina.layers.layer import Layer
+
+    if issubclass(kind, (Layer, Variable, SeedGenerator)):
+        return "part"
+    return "container" if issubclass(kind, (dict, list, tuple)) else ""
+
+
+def _parts_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The layers, variables and generators among values, and in nested lists, tuples and dicts among them."""
+    for value in values:
+        holds = _holds(type(value))
+        if holds == "part":
+            yield value
+        elif holds:
+            yield from _parts_in(value.values() if isinstance(value, dict) else value)
 
 
 def _attributes(layer: Layer) -> list[Any]:
-    """What the attributes of a layer hold that may be a part of it. Every fit asks, hence the short ways out."""
-    found: list[Any] = []
-    for name, value in list(vars(layer).items()):
-        if type(value) in _PLAIN or name in _INTERNAL:
-            continue
-        if isinstance(value, (dict, list, tuple)):
-            found.extend(_leaves(value))
-        else:
-            found.append(value)
-    return found
+    """The layers, variables and generators that a layer has as attributes."""
+    return list(_parts_in(value for name, value in list(vars(layer).items()) if name not in _INTERNAL))
 
 
 def own_variables(layer: Layer, attributes: Sequence[Any] | None = None) -> list[Variable]:

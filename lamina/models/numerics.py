@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,11 @@ class CheckedLoop:
     Args:
         loop: the loop to run.
         program: what it does.
-        data: inputs that hold the user's data.
     """
 
-    def __init__(self, loop: Any, program: LoopProgram, data: Sequence[Node]):
+    def __init__(self, loop: Any, program: LoopProgram):
         self.loop = loop
         self.program = program
-        self.data = tuple(data)
         self._states = [s for graph in program.stages() for s, _ in graph.updates]
 
     def advance(
@@ -44,11 +42,8 @@ class CheckedLoop:
         """As `advance` of any loop.
 
         Raises:
-            DataError: if the data holds NaN or infinity.
-            NumericError: if a step makes one.
+            NumericError: if a step makes a NaN or infinity.
         """
-        if state.epoch == 0 and state.step == 0:
-            self._check_data(arrays)
         for _ in range(max_steps):
             if state.done:
                 return
@@ -60,17 +55,6 @@ class CheckedLoop:
                     arrays[node][...] = value
                 state.epoch, state.step = epoch, step
                 self._explain(state, arrays, before)
-
-    def _check_data(self, arrays: Mapping[Node, np.ndarray]) -> None:
-        for node in self.data:
-            array = arrays[node]
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise DataError(
-                    f"{node.attrs['name']} holds {array[place]} in row {place[0]}"
-                    + (f", at index {place[1:]} of the row" if place[1:] else "")
-                    + ". Remove or fill such values (numpy.nan_to_num, or the mean of the column)."
-                )
 
     @staticmethod
     def _rows(state: LoopState, step: int) -> slice:
@@ -99,6 +83,25 @@ class CheckedLoop:
                 "This is a defect in Lamina: please report it with the model and data."
             )
         raise NumericError(f"In {where} {describe(found[0])}")
+
+
+def check_data(nodes: Iterable[Node], arrays: Iterable[np.ndarray]) -> None:
+    """Checks the user's data.
+
+    Args:
+        nodes: the inputs that the arrays are for, which have their names.
+
+    Raises:
+        DataError: if an array holds NaN or infinity; says where.
+    """
+    for node, array in zip(nodes, arrays):
+        if bad_kind(array):
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise DataError(
+                f"{node.attrs['name']} holds {array[place]} in row {place[0]}"
+                + (f", at index {place[1:]} of the row" if place[1:] else "")
+                + ". Remove or fill such values (numpy.nan_to_num, or the mean of the column)."
+            )
 
 
 def describe(found: Finding) -> str:

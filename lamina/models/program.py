@@ -13,7 +13,7 @@ from lamina.compiler import compile_graph, compile_loop
 from lamina.data import ArrayData
 from lamina.graph import Node
 from lamina.graph.loop import LoopProgram
-from lamina.models.numerics import CheckedLoop
+from lamina.models.numerics import CheckedLoop, check_data
 from lamina.models.pace import Pace
 from lamina.random import SeedGenerator
 from lamina.tensor import Trace
@@ -42,18 +42,25 @@ class Program:
         check: bool = False,
     ):
         loop = compile_loop(program, interpret=interpret)
-        self.loop = CheckedLoop(loop, program, [*data, *orders]) if check else loop
+        self.loop = CheckedLoop(loop, program) if check else loop
         self.log_names = tuple(log_names)
         self.log_shapes: list[Any] = [n.shape for n in program.epilogue.outputs] if program.epilogue else []
         self.output = output
         self.pace = Pace()
+        self._check = check
         self._data = tuple(data)
         self._orders = tuple(orders)
         self._seeds = seeds
         self._states = trace.arrays()
 
     def bind(self, data: ArrayData) -> dict[Node, np.ndarray]:
-        """The arrays of all inputs, for one run on this data."""
+        """The arrays of all inputs, for one run on this data.
+
+        Raises:
+            DataError: if NaN is looked for, and the data holds it.
+        """
+        if self._check:
+            check_data(self._data, data.arrays())
         arrays = self._states.copy()
         arrays.update(zip(self._data, data.arrays()))
         if self._orders:

@@ -198,7 +198,8 @@ def softmax(x: Any, axis: Any = -1) -> Tensor:
 
     def compute(t: Operand) -> Tensor:
         powers = unary(P.EXP, subtract(t, stop_gradient(reduce(P.REDUCE_MAX, t, axes, True))))
-        return divide(powers, sum(powers, axes, keepdims=True))
+        # One division a row, not one an element.
+        return multiply(powers, divide(1.0, sum(powers, axes, keepdims=True)))
 
     return in_float32(x, compute)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from lamina import primitives as p
+from lamina.base import dtypes
 from lamina.base.dims import is_static
-from lamina.graph import CONSTANT, INPUT, Node, constant
+from lamina.graph import CONSTANT, INPUT, Node, Primitive, constant
 from lamina.graph.interpreter import run_node
 from lamina.optimize.rewrite import Rule
 
@@ -44,7 +47,11 @@ def uniform_constant(node: Node) -> Node | None:
     first = value.reshape(-1)[:1]
     if value.strides != (0,) * value.ndim and (value != first).any():
         return None
-    return p.full(node.shape, first.item(), node.dtype) if first == first else None
+    if first != first or (
+        first == 0 and node.dtype in dtypes.FLOATS and np.signbit(value).any() != np.signbit(value).all()
+    ):
+        return None
+    return p.full(node.shape, first.item(), node.dtype)
 
 
 def _neutral(side: int, number: float) -> Rule:
@@ -154,7 +161,9 @@ _REDUCERS = {
     p.REDUCE_ANY: p.reduce_any, p.REDUCE_ALL: p.reduce_all,
 }  # fmt: skip
 
-RULES: dict[object, Sequence[Rule]] = {
+_REDUCER_RULES: Sequence[Rule] = [reduce_nothing, reduce_transposed]
+
+RULES: dict[Primitive | None, Sequence[Rule]] = {
     None: [fold_constants],
     CONSTANT: [uniform_constant],
     p.ADD: [add_zero],
@@ -169,4 +178,5 @@ RULES: dict[object, Sequence[Rule]] = {
     p.BROADCAST: [broadcast_again],
     p.SELECT: [known_choice],
     p.STOP_GRADIENT: [pass_through],
-} | {reducer: [reduce_nothing, reduce_transposed] for reducer in _REDUCERS}
+    **dict.fromkeys(_REDUCERS, _REDUCER_RULES),
+}

@@ -18,7 +18,7 @@ from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement, Store
-from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.lowering import Index, value_of, widen
 from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.operands import Strided
 from lamina.schedule.product import Product, as_product, loop_extent
@@ -26,10 +26,12 @@ from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS, TYPICAL_EXTENT, cut, task_range
 from lamina.schedule.tiles import (
     Band,
+    Goal,
     GoalInPlace,
     GoalScratch,
     LeftCopied,
     LeftInPlace,
+    Right,
     RightInPlace,
     RightPacked,
     TileCalls,
@@ -74,7 +76,7 @@ class TiledContraction:
             self.b, self.dtype, self.plan.rows, self.plan.vectors, self.lanes,
             product.size(product.m), product.size(product.n), self.target.has_masks,
         )  # fmt: skip
-        self.right: RightInPlace | RightPacked = RightInPlace(self.b, product)
+        self.right: Right = RightInPlace(self.b, product)
         before = [self._packing()] if self.plan.pack_b in ("panels", "transposed") else []
         return [*before, self._multiplying()]
 
@@ -296,7 +298,7 @@ class TiledContraction:
 
     # What follows the product
 
-    def _finish(self, band: Band, held: GoalInPlace | GoalScratch) -> list[Statement]:
+    def _finish(self, band: Band, held: Goal) -> list[Statement]:
         """Loops over a computed band: the epilogue, and the stores of all that others need."""
         b, p = self.b, self.product
         line, item, zero = b.variable(self.plan.rows), b.variable(p.size(p.n)), b.const(0, INDEX)
@@ -324,13 +326,11 @@ class TiledContraction:
         b = self.b
 
         def resolve(operand: Node, at: Index) -> Expr | None:
-            if operand is node:
-                return None
             if operand in values:
                 return values[operand]
             return b.load(self.memory[operand], b.linear(at, operand.shape)) if operand in self.memory else None
 
-        return widen(b, Lowering(b, resolve).value(node, index))
+        return widen(b, value_of(b, node, index, resolve))
 
 
 def _worth_tiling(p: Product) -> bool:

@@ -8,7 +8,7 @@ reshapes and transposes comes out as simple as if it had been written by hand.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.base import dtypes
 from lamina.base.dims import Dim, Dimension, divide, element_count
@@ -72,6 +72,10 @@ class Builder:
         self._known: dict[Any, Expr] = {}
         self._variables = 0
 
+    if TYPE_CHECKING:
+        # Operations without rules of their own; they are added below the class.
+        def __getattr__(self, operation: str) -> Callable[..., Expr]: ...
+
     # Making and remembering
 
     def make(self, op: str, args: tuple[Expr, ...], dtype: str, attr: Any = None, own: Iterable[Any] = ()) -> Expr:
@@ -120,7 +124,7 @@ class Builder:
         return {e: 1}, 0
 
     def _sum(self, terms: dict[Expr, Dimension], constant: Dimension) -> Expr:
-        kept = _recombine({a: c for a, c in terms.items() if c != 0})
+        kept, constant = self._recombine({a: c for a, c in terms.items() if c != 0}, constant)
         if not kept:
             if isinstance(constant, Dim):
                 return self.make("dim", (), INDEX, constant)
@@ -130,6 +134,25 @@ class Builder:
             if coefficient == 1:
                 return atom
         return self.make("affine", tuple(kept), INDEX, (tuple(kept.values()), constant))
+
+    def _recombine(
+        self, terms: dict[Expr, Dimension], constant: Dimension
+    ) -> tuple[dict[Expr, Dimension], Dimension]:
+        """Turns n*c*(e // n) + c*(e % n) back into c*e."""
+        for rest in [a for a in terms if a.op == "rem" and a.args[1].op in ("const", "dim")]:
+            base, divisor, scale = rest.args[0], rest.args[1].attr, terms[rest]
+            for other in terms:
+                same = other.op == "floordiv" and other.args[0] is base and other.args[1] is rest.args[1]
+                if not same or terms[other] != _product(scale, divisor):
+                    continue
+                inner, offset = self._terms(base)
+                if any(_product(c, scale) is None for c in (*inner.values(), offset)):
+                    continue
+                left = {a: c for a, c in terms.items() if a is not rest and a is not other}
+                for atom, coefficient in inner.items():
+                    left[atom] = left.get(atom, 0) + coefficient * scale
+                return self._recombine({a: c for a, c in left.items() if c != 0}, constant + offset * scale)
+        return terms, constant
 
     def _add_index(self, x: Expr, y: Expr, sign: int) -> Expr:
         terms, constant = self._terms(x)
@@ -164,7 +187,8 @@ class Builder:
         terms, constant = self._terms(e)
         if isinstance(constant, Dim):
             return None
-        low, high = constant, constant
+        low: int = constant
+        high: Dimension = constant
         for atom, coefficient in terms.items():
             inner = self.bounds(atom)
             if inner is None:
@@ -176,7 +200,9 @@ class Builder:
             elif isinstance(coefficient, int) or isinstance(inner[1], int):
                 if inner[0] != 0 and isinstance(coefficient, Dim):
                     return None
-                low, high = low + (coefficient * inner[0] if inner[0] else 0), high + coefficient * inner[1]
+                if isinstance(coefficient, int):
+                    low += coefficient * inner[0]
+                high = high + coefficient * inner[1]
             else:
                 return None
         return low, high
@@ -193,10 +219,11 @@ class Builder:
             else:
                 quotient[atom] = part
         whole = divide(constant, divisor)
-        if whole is None and isinstance(constant, int) and isinstance(divisor, int):
-            whole, left = divmod(constant, divisor)
-        else:
-            whole, left = (whole, 0) if whole is not None else (0, constant)
+        left: Dimension = 0
+        if whole is None:
+            whole, left = 0, constant
+            if isinstance(constant, int) and isinstance(divisor, int):
+                whole, left = divmod(constant, divisor)
         remainder = self._sum(rest, left)
         limits = self.bounds(remainder)
         if limits is None or limits[0] < 0 or not _at_most(limits[1], divisor - 1):
@@ -349,28 +376,17 @@ def _attr_key(attr: Any) -> Any:
     return id(attr) if isinstance(attr, Buffer) else (type(attr).__name__, attr)
 
 
+def _product(a: Dimension, b: Dimension) -> Dimension | None:
+    """The product, None where it is of two symbols."""
+    return None if isinstance(a, Dim) and isinstance(b, Dim) else a * b
+
+
 def _at_most(a: Dimension, b: Dimension) -> bool:
     """Whether a <= b whatever the symbols are; symbols are never negative."""
     gap = b - a
     if isinstance(gap, int):
         return gap >= 0
     return gap.constant >= 0 and all(c >= 0 for _, c in gap.terms)
-
-
-def _recombine(terms: dict[Expr, Dimension]) -> dict[Expr, Dimension]:
-    """Turns n*c*(e // n) + c*(e % n) back into c*e."""
-    for atom in [a for a in terms if a.op == "rem" and a.args[1].op in ("const", "dim")]:
-        base, divisor = atom.args[0], atom.args[1].attr
-        scale = terms[atom]
-        for other in terms:
-            fits = other.op == "floordiv" and other.args[0] is base and other.args[1] is atom.args[1]
-            if fits and not (isinstance(scale, Dim) and isinstance(divisor, Dim)) and terms[other] == scale * divisor:
-                rest = {a: c for a, c in terms.items() if a is not atom and a is not other}
-                if base.op in ("affine", "const", "dim"):
-                    return terms
-                rest[base] = rest.get(base, 0) + scale
-                return _recombine({a: c for a, c in rest.items() if c != 0})
-    return terms
 
 
 def _post_order(root: Expr, stop: Callable[[Expr], bool]) -> Iterable[Expr]:

@@ -115,8 +115,8 @@ def group_anchors(anchors: dict[Node, None]) -> list[Group]:
         group = _join(member, needs, groups)
         if group is None:
             style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind
-            group = Group([member], style if style in ("loops", "contract") else "special", 0)
-            group.depth = _depth([member]) if group.style == "loops" else len(member.domain)
+            depth = _depth([member]) if style == "loops" else len(member.domain)
+            group = Group([member], style if style in ("loops", "contract") else "special", depth or 0)
             groups.append(group)
         group.needs |= needs - {group}
         home[node] = group

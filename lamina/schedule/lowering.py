@@ -74,6 +74,11 @@ class Reader:
         return self._lowering.value(self._node, tuple(index))
 
 
+def value_of(b: Builder, node: Node, index: Index, resolve: Resolve) -> Expr:
+    """The element of `node`, computed here even if it has memory."""
+    return Lowering(b, lambda n, at: None if n is node else resolve(n, at)).value(node, index)
+
+
 def widen(b: Builder, e: Expr) -> Expr:
     """Half floats are computed in float32."""
     return b.cast(e, dtypes.compute_dtype(e.dtype))

@@ -10,7 +10,7 @@ from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update
-from lamina.schedule.lowering import Index, Lowering, widen
+from lamina.schedule.lowering import Index, Lowering, value_of, widen
 from lamina.schedule.nests import describe, nest, rewrite
 from lamina.schedule.product import loop_extent
 from lamina.schedule.tasks import TYPICAL_EXTENT, cut, task_range
@@ -79,7 +79,8 @@ class PlainContraction:
 
     def _finish(self, row: Buffer, index: Index, column: Expr) -> list[Statement]:
         """Stores the row, and what is fused behind the contraction."""
-        b, values, stores = self.b, {self.node: self.b.load(row, column)}, []
+        b, values = self.b, {self.node: self.b.load(row, column)}
+        stores: list[Statement] = []
 
         def resolve(node: Node, at: Index) -> Expr | None:
             return values[node] if node in values else self._resolve(node, at)
@@ -87,7 +88,7 @@ class PlainContraction:
         for member in self.group.members:
             node = member.node
             if node is not self.node:
-                values[node] = widen(b, LoweringOf(b, resolve, node).value(index))
+                values[node] = widen(b, value_of(b, node, index, resolve))
             if node in self.memory:
                 stores.append(Store(self.memory[node], b.linear(index, node.shape), b.cast(values[node], node.dtype)))
         return stores
@@ -108,14 +109,3 @@ class PlainContraction:
         memo: dict[Expr, Expr] = {}
         body = [rewrite(s, lambda e: b.substitute(e, mapping, memo)) for s in body]
         return Kernel(self.name, tasks, task, [Loop(position, begin, end, body)], [row], label=label)
-
-
-class LoweringOf:
-    """The value of one node, whose own memory is not read."""
-
-    def __init__(self, builder: Builder, resolve, node: Node):
-        self.node = node
-        self.lowering = Lowering(builder, lambda n, index: None if n is node else resolve(n, index))
-
-    def value(self, index: Index) -> Expr:
-        return self.lowering.value(self.node, index)

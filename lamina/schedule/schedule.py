@@ -234,7 +234,7 @@ def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:
     variables = [b.variable(d) for d in source.shape]
     place = b.linear(tuple(variables), source.shape)
     store = Store(target, place, b.load(source, place))
-    body = [nest(b, variables, [store])] if variables else [store]
+    body: list[Statement] = [nest(b, variables, [store]) if variables else store]
     return Kernel(name, b.const(1, INDEX), b.variable(MOST_TASKS), body, label="new state")
 
 

@@ -109,6 +109,11 @@ class GoalScratch:
         return [Address(self.buffer, b.add(b.mul(top, length), b.sub(column, band.start))), length]
 
 
+Left = LeftInPlace | LeftCopied
+Right = RightInPlace | RightPacked
+Goal = GoalInPlace | GoalScratch
+
+
 class TileCalls:
     """Covers bands of C with calls of microkernels.
 
@@ -135,9 +140,9 @@ class TileCalls:
     def band(
         self,
         band: Band,
-        left: LeftInPlace | LeftCopied,
-        right: RightInPlace | RightPacked,
-        goal: GoalInPlace | GoalScratch,
+        left: Left,
+        right: Right,
+        goal: Goal,
         again: bool = False,
     ) -> list[Statement]:
         """The calls for one band: each height in a loop that runs as often as there are such tiles.
@@ -160,7 +165,9 @@ class TileCalls:
             done = b.add(done, b.mul(times, size))
         return statements
 
-    def _columns(self, band, top, height, left, right, goal, again) -> list[Statement]:
+    def _columns(
+        self, band: Band, top: Expr, height: int, left: Left, right: Right, goal: Goal, again: bool
+    ) -> list[Statement]:
         """Whole tiles from the first column on, then one that is narrower."""
         b = self.b
 

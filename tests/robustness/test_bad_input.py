@@ -97,7 +97,7 @@ def test_data_that_cannot_be_predicted(model, case):
         ({"epochs": "3"}, ArgumentError, "epochs must be a whole number.*Received: '3'"),
         ({"verbose": 7}, ArgumentError, "verbose must be 0, 1, 2 or 'auto'. Received: 7"),
         ({"validation_split": 1.0}, ArgumentError, "validation_split must be between 0 and 1"),
-        ({"validation_split": 0.01}, DataError, "leaves .* both need at least one"),
+        ({"validation_split": 0.99}, DataError, "leaves .* both need at least one"),
         ({"sample_weight": np.ones((12, 2))}, DataError, "one number for each sample"),
         ({"sample_weight": np.ones(5)}, DataError, "sample_weight has 5"),
         ({"class_weight": {}}, ArgumentError, "class_weight must be a dict from class number to weight"),
