@@ -132,8 +132,7 @@ class CompiledGraph:
     """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place."""
 
     def __init__(self, graph: Graph):
-        from lamina.runtime.buffers import result_array
-        from lamina.runtime.program import address
+        from lamina.runtime.buffers import address, result_array
 
         verify(graph)
         self.graph = graph
@@ -196,7 +195,7 @@ class CompiledLoop:
         max_steps: int,
     ) -> None:
         from lamina.codegen.driver import Slot
-        from lamina.runtime.program import address
+        from lamina.runtime.buffers import address
 
         program, streams = self.program, self.loop.streams
         whole = [(n.shape, arrays[n].shape) for n in self.inputs if n not in streams]

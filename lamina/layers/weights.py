@@ -60,7 +60,8 @@ def _holds(kind: type) -> str:
 def _parts_in(values: Iterable[Any]) -> Iterator[Any]:
     """The layers, variables and generators among values, and in nested lists, tuples and dicts among them."""
     for value in values:
-        holds = _holds(type(value))
+        kind: Any = type(value)
+        holds = _holds(kind)
         if holds == "part":
             yield value
         elif holds:

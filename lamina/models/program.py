@@ -95,14 +95,15 @@ class ResultReader:
         with trace.stage("results"):
             self.names, values = results_of(objective)
             graph = trace.finish(values)
+        self._sorted = sorted((name, place) for place, name in enumerate(self.names))
         arrays = trace.arrays()
         self._run = compile_graph(graph, interpret=interpret)
         self._arrays = [arrays[n] for n in graph.inputs]
 
     def __call__(self) -> dict[str, float]:
         """The results by name, in the order of the names."""
-        values = dict(zip(self.names, self._run(self._arrays)))
-        return {name: number(values[name]) for name in sorted(values)}
+        values = self._run(self._arrays)
+        return {name: number(values[place]) for name, place in self._sorted}
 
 
 def number(value: np.ndarray) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import sys
 import threading
@@ -103,6 +104,30 @@ def result_array(shape: Sequence[int], dtype: str) -> np.ndarray:
     if size < RECYCLED_FROM:
         return np.empty(shape, dtypes.to_numpy(dtype))
     return _recycler.empty(size).view(dtypes.to_numpy(dtype)).reshape(tuple(shape))
+
+
+def _address_by_interface(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _address_by_layout(array: np.ndarray) -> int:
+    return ctypes.c_void_p.from_address(id(array) + object.__basicsize__).value or 0
+
+
+def _fastest_address() -> Callable[[np.ndarray], int]:
+    """Reads the pointer from the array's own record where that is laid out as NumPy's C interface documents.
+
+    There it is the first field after the object's header, and reading it takes a sixth of the time of
+    `__array_interface__`, which would otherwise be most of a small call.
+    """
+    if sys.implementation.name == "cpython":
+        sample = np.arange(7)
+        if all(_address_by_layout(a) == _address_by_interface(a) for a in (sample, sample[3:], np.zeros((2, 3), "f4"))):
+            return _address_by_layout
+    return _address_by_interface
+
+
+address = _fastest_address()
 
 
 def is_aligned(array: np.ndarray) -> bool:

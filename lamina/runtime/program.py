@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lamina.base import dtypes
 from lamina.base.config import config
-from lamina.base.dims import element_count, evaluate, evaluate_shape
+from lamina.base.dims import evaluate
 from lamina.base.errors import IndexRangeError
 from lamina.codegen.driver import Slot, Stage
 from lamina.runtime import threads
-from lamina.runtime.buffers import empty_aligned, poison, zeros_aligned
+from lamina.runtime.buffers import address, empty_aligned, poison, zeros_aligned
 from lamina.runtime.native import Library
 from lamina.runtime.spinning import BARRIER_BYTES
 from lamina.schedule.evaluate import evaluate_size
@@ -133,16 +132,3 @@ class Program:
                 "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 "
                 "to the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."
             )
-
-
-def address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def row_bytes(buffer: Buffer, symbols: Mapping[str, int]) -> int:
-    """Bytes of one row (the shape without its leading dimension)."""
-    return evaluate(element_count(buffer.shape[1:]), symbols) * dtypes.size(buffer.dtype)
-
-
-def result_shape(buffer: Buffer, symbols: Mapping[str, int]) -> tuple[int, ...]:
-    return evaluate_shape(buffer.shape, symbols)

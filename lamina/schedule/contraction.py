@@ -111,8 +111,10 @@ class TiledContraction:
         return elements * dtypes.size(self.dtype) <= self.target.caches[1] // 2
 
     def _splits_k(self) -> bool:
-        k = self.product.size(self.product.k)
-        return isinstance(k, int) and k > self.plan.kc
+        k, n = self.product.size(self.product.k), self.product.size(self.product.n)
+        # Sums that grow in C itself need tiles that end where its rows do.
+        exact = self.target.has_masks or (isinstance(n, int) and n % self.lanes == 0)
+        return isinstance(k, int) and k > self.plan.kc and exact
 
     def _columns_are_shared_out(self) -> bool:
         """Whether tasks own columns before rows.

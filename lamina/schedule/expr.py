@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lamina.base import dtypes
-from lamina.base.dims import Dim, Dimension, divide, element_count
+from lamina.base.dims import Dim, Dimension, divide
 from lamina.base.errors import CompileError
+from lamina.schedule.buffer import Buffer
 
 INDEX = "int64"
 
@@ -21,32 +22,6 @@ UNARY = {"neg", "abs", "sqrt", "floor", "ceil", "round", "trunc", "exp", "expm1"
          "erf", "rsqrt", "bit_not"}  # fmt: skip
 BINARY = {"add", "sub", "mul", "div", "min", "max", "rem", "floordiv", "bit_and", "bit_or", "bit_xor", "shift_left",
           "shift_right", "pow", "arctan2"} | COMPARISONS  # fmt: skip
-
-
-class Buffer:
-    """A piece of memory that kernels read and write, of one dtype, row-major and contiguous.
-
-    Attributes:
-        name: unique in a program; role: `input`, `state`, `output`, `constant`, `temporary`, or `local`
-            (scratch of one thread, alive in one kernel).
-        shape: may hold symbols.
-    """
-
-    __slots__ = ("dtype", "name", "role", "shape", "value")
-
-    def __init__(self, name: str, shape: tuple[Dimension, ...], dtype: str, role: str, value: Any = None):
-        self.name = name
-        self.shape = shape
-        self.dtype = dtype
-        self.role = role
-        self.value = value
-
-    def size(self) -> Dimension:
-        """Bytes."""
-        return element_count(self.shape) * dtypes.size(self.dtype)
-
-    def __repr__(self) -> str:
-        return self.name
 
 
 class Expr:
@@ -135,9 +110,7 @@ class Builder:
                 return atom
         return self.make("affine", tuple(kept), INDEX, (tuple(kept.values()), constant))
 
-    def _recombine(
-        self, terms: dict[Expr, Dimension], constant: Dimension
-    ) -> tuple[dict[Expr, Dimension], Dimension]:
+    def _recombine(self, terms: dict[Expr, Dimension], constant: Dimension) -> tuple[dict[Expr, Dimension], Dimension]:
         """Turns n*c*(e // n) + c*(e % n) back into c*e."""
         for rest in [a for a in terms if a.op == "rem" and a.args[1].op in ("const", "dim")]:
             base, divisor, scale = rest.args[0], rest.args[1].attr, terms[rest]

@@ -57,26 +57,27 @@ class Lowering:
             scalars = [widen(b, self.value(n, index)) for n in node.inputs]
             result = node.primitive.lower(b, *scalars, **attrs)
         else:
-            readers = [Reader(self, n) for n in node.inputs]
+            mixed = sum(dtypes.is_float(n.dtype) for n in node.inputs) > 1
+            readers = [Reader(self, n, widened=mixed) for n in node.inputs]
             result = node.primitive.lower(b, index, *readers, **attrs)
         return result
 
 
 class Reader:
-    """An operand, as a primitive's `lower` sees it: `reader(index)` is an element; `shape` is the whole's."""
+    """An operand, as a primitive's `lower` sees it: `reader(index)` is an element; `shape` is the whole's.
 
-    def __init__(self, lowering: Lowering, node: Node):
+    Where elements of several operands meet they are `widened`, as one may come from memory and one be computed.
+    """
+
+    def __init__(self, lowering: Lowering, node: Node, widened: bool = False):
         self._lowering = lowering
         self._node = node
+        self._widened = widened
         self.shape = node.shape
 
     def __call__(self, index: Index) -> Expr:
-        return self._lowering.value(self._node, tuple(index))
-
-
-def value_of(b: Builder, node: Node, index: Index, resolve: Resolve) -> Expr:
-    """The element of `node`, computed here even if it has memory."""
-    return Lowering(b, lambda n, at: None if n is node else resolve(n, at)).value(node, index)
+        value = self._lowering.value(self._node, tuple(index))
+        return widen(self._lowering.builder, value) if self._widened else value
 
 
 def widen(b: Builder, e: Expr) -> Expr:

@@ -16,7 +16,8 @@ names = st.sampled_from(dtypes.NAMES)
 @pytest.mark.parametrize(
     ("given_", "expected"),
     [("float32", "float32"), (np.float64, "float64"), (np.dtype("int8"), "int8"), (float, "float32"), (int, "int32"),
-     (bool, "bool"), ("half", "float16"), ("double", "float64"), ("float", "float32"), (np.bool_, "bool"), (">f4", "float32")],
+     (bool, "bool"), ("half", "float16"), ("double", "float64"), ("float", "float32"), (np.bool_, "bool"),
+     (">f4", "float32")],
 )  # fmt: skip
 def test_names(given_, expected):
     assert dtypes.canonical(given_) == expected

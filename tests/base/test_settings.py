@@ -51,7 +51,8 @@ def test_threads_from_the_environment(monkeypatch, text):
 
 
 def test_switches_from_the_environment(monkeypatch, tmp_path):
-    for name, value in {"CACHE": "0", "PLANNER": "0", "POISON": "1", "INTERPRET": "1", "CACHE_DIR": str(tmp_path)}.items():
+    given_ = {"CACHE": "0", "PLANNER": "0", "POISON": "1", "INTERPRET": "1", "CACHE_DIR": str(tmp_path)}
+    for name, value in given_.items():
         monkeypatch.setenv(f"LAMINA_{name}", value)
     fresh = config.Config()
     assert not fresh.cache and not fresh.memory_planner and fresh.poison and fresh.interpret

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from tests.compiler.agreement import layer_norm, softmax
 
 from lamina import primitives as p
 from lamina.base.dims import Dim, Dimension, element_count, evaluate_shape, is_static, symbols_of
 from lamina.graph import Graph, Node, input_node
+from tests.compiler.agreement import layer_norm, softmax
 
 BATCH = Dim("batch")
 SIZES = (1, 2, 3, 5, 8, 17, 33)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from lamina.base.config import config
+from lamina.compiler import compile_graph
+from lamina.graph import interpret
 from tests.compiler.agreement import (
     assert_agrees,
     assert_close,
@@ -13,10 +17,6 @@ from tests.compiler.agreement import (
     run,
 )
 from tests.compiler.random_graphs import GraphMaker
-
-from lamina.base.config import config
-from lamina.compiler import compile_graph
-from lamina.graph import interpret
 
 
 @pytest.mark.parametrize("seed", range(24))

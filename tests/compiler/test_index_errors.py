@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compiler.agreement import assert_agrees, assert_close, floats
 
 from lamina import primitives as p
 from lamina.base.config import config
@@ -13,6 +12,7 @@ from lamina.base.errors import IndexRangeError
 from lamina.compiler import compile_graph, compile_loop
 from lamina.graph import Graph, input_node, interpret
 from lamina.graph.loop import LoopProgram, LoopState
+from tests.compiler.agreement import assert_agrees, assert_close, floats
 
 TABLE = input_node((9, 20), "float32", name="table")
 

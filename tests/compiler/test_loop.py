@@ -6,7 +6,6 @@ import copy
 
 import numpy as np
 import pytest
-from tests.compiler.agreement import assert_close, assert_same_bits, floats
 
 from lamina import primitives as p
 from lamina.base.config import config
@@ -15,6 +14,7 @@ from lamina.base.errors import VerificationError
 from lamina.compiler import compile_loop
 from lamina.graph import Graph, input_node
 from lamina.graph.loop import InterpretedLoop, LoopProgram, LoopState
+from tests.compiler.agreement import assert_close, assert_same_bits, floats
 
 BATCH, ROWS = Dim("batch"), Dim("rows")
 FEATURES = 6

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compiler.agreement import MATMUL, assert_agrees, assert_close, floats, machine_code, run, softmax
 
 from lamina import primitives as p
+from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.base.errors import ShapeError
 from lamina.compiler import Compilation, compile_graph
 from lamina.graph import Graph, input_node, interpret
 from lamina.runtime import native
+from tests.compiler.agreement import MATMUL, assert_agrees, assert_close, floats, machine_code, run, softmax
 
 BATCH = Dim("batch")
 
@@ -43,8 +44,8 @@ def test_no_size_compiles_again(rng, monkeypatch):
     assert len(built) == 1
 
 
-def test_equal_graphs_share_machine_code(monkeypatch):
-    compiled = []
+def test_equal_graphs_share_machine_code(monkeypatch, tmp_path):
+    config.cache, config.cache_dir, compiled = True, tmp_path, []
     monkeypatch.setattr(native, "compile_object", lambda *a, f=native.compile_object: compiled.append(1) or f(*a))
     x = input_node((7, 11), "float32")
     for _ in range(2):

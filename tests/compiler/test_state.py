@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compiler.agreement import MATMUL, assert_agrees, floats, loop_ir, machine_code, softmax, spread
 
 from lamina import primitives as p
 from lamina.graph import Graph, input_node
+from tests.compiler.agreement import MATMUL, assert_agrees, floats, loop_ir, machine_code, softmax, spread
 
 EXECUTORS = (loop_ir, machine_code)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.compiler.agreement import MATMUL, assert_close, assert_same_bits, floats, layer_norm, plan, run, softmax
 
 from lamina import primitives as p
 from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.compiler import compile_graph
 from lamina.graph import Graph, input_node, interpret
+from tests.compiler.agreement import MATMUL, assert_close, assert_same_bits, floats, layer_norm, plan, run, softmax
 
 ROWS, COLUMNS = 5000, 37
 BATCH = Dim("batch")

@@ -25,7 +25,8 @@ def element_index(node, source):
     b = Builder()
     buffer = Buffer("source", source.shape, source.dtype, "input")
     variables = tuple(b.variable(d) for d in node.shape)
-    load = Lowering(b, lambda n, at: b.load(buffer, b.linear(at, n.shape)) if n is source else None).value(node, variables)
+    lowering = Lowering(b, lambda n, at: b.load(buffer, b.linear(at, n.shape)) if n is source else None)
+    load = lowering.value(node, variables)
     assert load.op == "load"
     return load.args[0], variables
 

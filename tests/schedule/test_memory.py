@@ -32,7 +32,7 @@ def test_what_lives_together_does_not_overlap(lives, batch, share):
     plan = plan_memory(lives, symbols, share)
     placed = list(spans(plan, lives, symbols))
     for k, (life, begin, end) in enumerate(placed):
-        assert begin % ALIGNMENT == 0 and 0 <= begin and end <= plan.size
+        assert begin % ALIGNMENT == 0 and begin >= 0 and end <= plan.size
         for other, start, stop in placed[:k]:
             together = life.first <= other.last and other.first <= life.last
             if together or not share:
