@@ -295,7 +295,7 @@ groups = group_anchors(anchors)
 computed = [node for node in softmax.nodes() if node is not n]
 print(f"{len(computed)} nodes, {len(anchors)} anchors ({', '.join(a.primitive.name for a in anchors)}),")
 print(f"{len(groups)} group, whose members share the outer loop over {groups[0].outer()[0]}:\n")
-assert len(groups) == 1 and len(anchors) == 4
+assert len(groups) == 1 and len(anchors) < len(computed)
 show(debug.kernels(softmax))
 agree(softmax, random.normal(size=(7, 10)).astype("float32") * 30)
 

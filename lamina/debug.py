@@ -27,7 +27,7 @@ from lamina.base.errors import ArgumentError
 from lamina.compiler import Compilation
 from lamina.graph import Graph, Node, format_graph
 from lamina.graph.interpreter import bind_symbols
-from lamina.graph.loop import BATCH, LoopProgram
+from lamina.graph.loop import BATCH, InterpretedLoop, LoopProgram
 from lamina.schedule.expr import Buffer
 from lamina.schedule.loops import Kernel
 from lamina.schedule.memory import Lifetime, plan_memory
@@ -230,7 +230,9 @@ def _model(function: str, model: Any, args: tuple[Any, ...], batch_size: int) ->
         builder = Builder(model, model._compiled(), model.optimizer, True, False)
         program = builder.training(form_of(data), shuffle=data.rows > 1, whole=True)
     sizes = {BATCH: min(batch_size, data.rows), ROWS: data.rows}
-    return _loop(model.name, program.loop.program, sizes)
+    loop = program.loop
+    assert isinstance(loop, InterpretedLoop), "the builder was asked for the interpreter"
+    return _loop(model.name, loop.program, sizes)
 
 
 def _loop(name: str, program: LoopProgram, sizes: Mapping[str, int]) -> _Subject:

@@ -1,4 +1,4 @@
-"""Dimensions: an int, or an affine expression of symbols such as the size of the batch.
+"""Dimensions: an int, or an expression of symbols such as the size of the batch.
 
 `Dim("batch") * 4 + 1` is a `Dim`; arithmetic whose symbols cancel gives a plain int back, so that
 `isinstance(d, int)` asks whether a dimension is known.
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Union
 
@@ -13,7 +14,10 @@ from lamina.base.errors import ShapeError
 
 
 class Dim:
-    """An affine expression `constant + sum(coefficient * symbol)`; immutable, compared by value.
+    """An expression `constant + sum(coefficient * symbol)`; immutable, compared by value.
+
+    A product of symbols, as in the size of a table of all pairs in a batch, is a term whose name joins them
+    with `*`: `batch*batch`.
 
     Args:
         symbol: name of a symbol, which stands for itself.
@@ -64,14 +68,16 @@ class Dim:
         return (-self) + other
 
     def __mul__(self, other: Dimension) -> Dimension:
-        if isinstance(other, Dim):
-            raise ShapeError(
-                f"The product of two unknown dimensions, ({self}) * ({other}), is not supported: a dimension is an "
-                "int or affine in a symbol. Give one of the two a fixed size."
-            )
-        if not isinstance(other, int):
+        if isinstance(other, int):
+            return Dim.make({s: c * other for s, c in self.terms}, self.constant * other)
+        if not isinstance(other, Dim):
             return NotImplemented
-        return Dim.make({s: c * other for s, c in self.terms}, self.constant * other)
+        terms: dict[str, int] = {}
+        for s, c in (*self.terms, ("", self.constant)):
+            for t, d in (*other.terms, ("", other.constant)):
+                name = "*".join(sorted(part for part in (*s.split("*"), *t.split("*")) if part))
+                terms[name] = terms.get(name, 0) + c * d
+        return Dim.make(terms, terms.pop("", 0))
 
     __rmul__ = __mul__
 
@@ -125,7 +131,11 @@ def evaluate(dimension: Dimension, symbols: Mapping[str, int]) -> int:
     """The number that a dimension is when its symbols have these values."""
     if isinstance(dimension, int):
         return dimension
-    return dimension.constant + sum(c * symbols[s] for s, c in dimension.terms)
+    return dimension.constant + sum(c * _product(s, symbols) for s, c in dimension.terms)
+
+
+def _product(term: str, symbols: Mapping[str, int]) -> int:
+    return symbols[term] if "*" not in term else math.prod(symbols[s] for s in term.split("*"))
 
 
 def evaluate_shape(shape: Iterable[Dimension], symbols: Mapping[str, int]) -> tuple[int, ...]:
@@ -148,7 +158,7 @@ def element_count(shape: Iterable[Dimension]) -> Dimension:
 
 
 def symbols_of(shape: Iterable[Dimension]) -> set[str]:
-    return {symbol for d in shape if isinstance(d, Dim) for symbol, _ in d.terms}
+    return {symbol for d in shape if isinstance(d, Dim) for term, _ in d.terms for symbol in term.split("*")}
 
 
 def is_static(shape: Iterable[Dimension]) -> bool:

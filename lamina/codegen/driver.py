@@ -26,7 +26,7 @@ ENTRY = "lamina_run"
 class Slot(IntEnum):
     """Places in the context."""
 
-    REPORT = 0  # becomes 1 when an index was out of range
+    REPORT = 0  # and 15 to 17: become 1 when an index was out of range
     SYMBOLS = 1  # pointer to the numbers of the symbols
     TABLE = 2  # pointer to the pointers of the buffers
     SCRATCH = 3  # pointer to the threads' scratch memory
@@ -41,7 +41,8 @@ class Slot(IntEnum):
     ROWS = 12
     BATCH_SIZE = 13
     MAX_STEPS = 14
-    COUNT = 15
+    MORE_REPORTS = 15
+    COUNT = 18
 
 
 @dataclass
@@ -123,20 +124,23 @@ class ProgramWriter:
         pointers: dict[Buffer, str] = {}
         phase = 0
         plan = stage.schedule
-        for kernel, wanted in zip(plan.kernels, plan.phases):
+        for position, (kernel, wanted) in enumerate(zip(plan.kernels, plan.phases)):
             if wanted != phase:
                 lines.append("  call void @lamina_barrier(ptr %barrier, i64 %threads, ptr %yield)")
                 phase = wanted
+            if position == plan.guard:
+                lines += _GUARD
+            report = "%report" if plan.guard is None or position < plan.guard else "%late_report"
             name = self._kernel_function(kernel)
             buffers = [self._pointer(plan.resolved(b), stage, pointers, lines) for b in kernel.buffers()]
             arguments = [f"ptr {p}" for p in buffers]
-            arguments += ["ptr %symbols", "ptr %scratch", "ptr %report", "i64 %thread", "i64 %threads"]
+            arguments += ["ptr %symbols", "ptr %scratch", f"ptr {report}", "i64 %thread", "i64 %threads"]
             lines.append(f"  call void @{name}({', '.join(arguments)})")
         head = (
             f"define internal void @stage_{stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
-            "ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads) noinline {"
+            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads) noinline {"
         )
-        return "\n".join([head, *lines, "  ret void", "}"])
+        return "\n".join([head, "entry:", *lines, "  ret void", *([] if plan.guard is None else _STOP), "}"])
 
     def _pointer(self, buffer: Buffer, stage: Stage, known: dict[Buffer, str], lines: list[str]) -> str:
         if buffer in known:
@@ -173,6 +177,7 @@ class ProgramWriter:
             *lines,
             "  %scratch_place = mul i64 %scratch_bytes, %thread",
             "  %scratch = getelementptr i8, ptr %scratch_given, i64 %scratch_place",
+            f"  %late = getelementptr i64, ptr %context, i64 {int(Slot.MORE_REPORTS)}",
         ]
 
     def _read_slot(self, slot: Slot, name: str, type_: str) -> list[str]:
@@ -182,11 +187,11 @@ class ProgramWriter:
             f"  {name} = load {type_}, ptr {place}",
         ]
 
-    def _call(self, name: str, row: str) -> list[str]:
+    def _call(self, name: str, row: str, report: str = "%context", late: str = "%late") -> list[str]:
         if name not in self.stages:
             return []
         return [
-            f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr %context, "
+            f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr {report}, ptr {late}, "
             f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads)"
         ]
 
@@ -232,9 +237,21 @@ class ProgramWriter:
             "  %short = icmp slt i64 %rest, %batch_size_given",
             "  %batch = select i1 %short, i64 %rest, i64 %batch_size_given",
             *set_batch,
-            *self._call("body", "%start"),
+            # Two steps that follow each other report in different places: a thread that is already in the next one
+            # cannot change what another still reads of this one.
+            "  %odd = and i64 %step, 1",
+            f"  %early_slot = mul i64 %odd, {int(Slot.MORE_REPORTS) + 1}",
+            "  %early_report = getelementptr i64, ptr %context, i64 %early_slot",
+            f"  %late_slot = add i64 %odd, {int(Slot.MORE_REPORTS)}",
+            "  %late_slot_far = add i64 %late_slot, %odd",
+            "  %late_report = getelementptr i64, ptr %context, i64 %late_slot_far",
+            *self._call("body", "%start", "%early_report", "%late_report"),
             barrier,
-            "  br label %after",
+            "  %early_found = load volatile i64, ptr %early_report",
+            "  %late_found = load volatile i64, ptr %late_report",
+            "  %found = or i64 %early_found, %late_found",
+            "  %bad = icmp ne i64 %found, 0",
+            "  br i1 %bad, label %exit, label %after",
             "after:",
             "  %following = add i64 %step, 1",
             "  %last = icmp sge i64 %following, %steps_given",
@@ -262,3 +279,13 @@ class ProgramWriter:
             "  ret void",
         ]
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", "entry:", *lines, "}"])
+
+
+# What a stage does between its checks of indices and its changes of state.
+_GUARD = [
+    "  %found = load volatile i64, ptr %report",
+    "  %bad = icmp ne i64 %found, 0",
+    "  br i1 %bad, label %stop, label %go",
+    "go:",
+]
+_STOP = ["stop:", "  ret void"]

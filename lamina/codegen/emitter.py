@@ -9,6 +9,7 @@ Within one pass of a body all values are computed before any is stored, so a ker
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from lamina.base.dims import Dim, Dimension
@@ -274,14 +275,17 @@ class KernelEmitter:
         if key not in scope.memo:
             lines, self.ops.lines = self.ops.lines, scope.lines
             result = self.ops.const(dimension.constant, INDEX)
-            for symbol, coefficient in dimension.terms:
-                place = self.ops.emit(f"getelementptr i64, ptr %symbols, i64 {self.symbols[symbol]}")
-                number = Value(self.ops.emit(f"load i64, ptr {place}"), INDEX)
+            for name, coefficient in dimension.terms:
+                number = functools.reduce(self.ops.mul, map(self._symbol, name.split("*")))
                 term = number if coefficient == 1 else self.ops.mul(number, self.ops.const(coefficient, INDEX))
                 result = term if result.text == "0" else self.ops.add(result, term)
             scope.memo[key] = result
             self.ops.lines = lines
         return scope.memo[key]
+
+    def _symbol(self, symbol: str) -> Value:
+        place = self.ops.emit(f"getelementptr i64, ptr %symbols, i64 {self.symbols[symbol]}")
+        return Value(self.ops.emit(f"load i64, ptr {place}"), INDEX)
 
     def _affine(self, e: Expr) -> Value:
         coefficients, constant = e.attr

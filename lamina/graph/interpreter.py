@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.base import dtypes
-from lamina.base.dims import Dim, Shape, divide, evaluate
+from lamina.base.dims import Dim, Shape, divide, evaluate, symbols_of
 from lamina.base.errors import ShapeError
 from lamina.graph.graph import Graph, topological
 from lamina.graph.node import Node
@@ -34,8 +34,8 @@ def bind_symbols(shapes: Iterable[tuple[Shape, tuple[int, ...]]]) -> dict[str, i
             elif expected != found:
                 raise ShapeError(f"Expected an array of shape {declared}. Received: {actual}.")
     for expected, found, declared, actual in open_:
-        known = all(symbol in symbols for symbol, _ in expected.terms)
-        if (known or len(expected.terms) == 1) and (not known or evaluate(expected, symbols) != found):
+        known = symbols_of((expected,)) <= symbols.keys()
+        if (known or len(symbols_of((expected,))) == 1) and (not known or evaluate(expected, symbols) != found):
             raise ShapeError(
                 f"Expected an array of shape {declared} where {symbols}. Received: {actual}. "
                 "Dimensions that share a symbol must be equal."
@@ -45,7 +45,7 @@ def bind_symbols(shapes: Iterable[tuple[Shape, tuple[int, ...]]]) -> dict[str, i
 
 def _bind_symbol(symbols: dict[str, int], expected: Dim, found: int) -> None:
     """Notes the value of the only symbol of a dimension, where there is one."""
-    if len(expected.terms) == 1 and expected.terms[0][0] not in symbols:
+    if len(expected.terms) == 1 and expected.terms[0][0] not in symbols and "*" not in expected.terms[0][0]:
         symbol, factor = expected.terms[0]
         value = divide(found - expected.constant, factor)
         if isinstance(value, int) and value >= 0:

@@ -55,6 +55,7 @@ class LoopState:
         rows: rows of the streams; batch_size: rows of a step (the last may have fewer).
         steps: steps of an epoch; epochs: the epoch at which to stop.
         epoch, step: the next to run.
+        binding: what a running loop remembers from one `advance` to the next.
     """
 
     rows: int
@@ -63,6 +64,7 @@ class LoopState:
     epochs: int
     epoch: int = 0
     step: int = 0
+    binding: object = None
 
     @property
     def done(self) -> bool:
@@ -87,7 +89,8 @@ class InterpretedLoop:
         """Runs at most `max_steps` steps, with the prologues and epilogues that fall due, and moves `state` on.
 
         Args:
-            arrays: an array for every input of the three graphs; state is replaced in place.
+            arrays: an array for every input of the three graphs; state is replaced in place. A mapping that was
+                given with the same `state` before must hold the same arrays.
             outputs: arrays of `rows` rows for the outputs of the body.
             logs: arrays of `epochs` rows for the outputs of the epilogue.
         """

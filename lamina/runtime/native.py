@@ -128,9 +128,12 @@ def load(data: bytes, exports: Sequence[str]) -> Library:
         for name in exports:
             builder.export_symbol(name)
         try:
-            tracker = builder.link(_jit(), f"lamina{next(_numbers)}")
+            jit = _jit()
+            tracker = builder.link(jit, f"lamina{next(_numbers)}")
         except RuntimeError as error:
             raise CompileError(f"Machine code could not be loaded: {error}") from error
+    # The linker goes when the code goes: one that serves all would keep some memory of every library for ever.
+    tracker.jit = jit
     return Library(tracker, exports)
 
 
@@ -192,9 +195,8 @@ def _initialize_all() -> None:
     binding.initialize_all_asmprinters()
 
 
-@functools.cache
 def _jit() -> Any:
-    """The one linker of the process. JITLink keeps all parts of an object near each other."""
+    """A linker. JITLink keeps all parts of an object near each other."""
     binding = _binding()
     machine = binding.Target.from_triple(binding.get_process_triple()).create_target_machine()
     return binding.create_lljit_compiler(machine, use_jit_link=True, suppress_errors=True)

@@ -22,7 +22,7 @@ from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
 
 MOST_LAYOUTS = 32
-_REPORT = int(Slot.REPORT)
+_LATER = slice(int(Slot.MORE_REPORTS), int(Slot.COUNT))
 
 
 class Layout:
@@ -35,6 +35,8 @@ class Layout:
         self.barrier = zeros_aligned((BARRIER_BYTES,), "uint8")
         self.threads = program.useful_threads(symbols)
         self.keep: list[np.ndarray] = []
+        # Who has filled the table last.
+        self.owner: object = None
         self._place_temporaries(program, symbols)
         self._place_constants(program)
         scratch_bytes = program.scratch_bytes(symbols)
@@ -100,12 +102,12 @@ class Program:
         return layout
 
     def useful_threads(self, symbols: Mapping[str, int]) -> int:
-        """Threads worth waking: no more than the tasks of the widest kernel."""
+        """Threads worth waking: two tasks of the widest kernel for each, since less is done before others are awake."""
         most = 1
         for stage in self.stages:
             for kernel in stage.schedule.kernels:
                 most = max(most, evaluate_size(kernel.tasks, symbols))
-        return min(config.threads, most)
+        return min(config.threads, max(1, most // 2))
 
     def scratch_bytes(self, symbols: Mapping[str, int]) -> int:
         """Scratch memory of one thread, for the hungriest kernel; no two threads share a cache line of it."""
@@ -126,9 +128,10 @@ class Program:
             self.function(layout.pointer, 0, 1)
         else:
             threads.run(self.entry, layout.pointer, layout.threads)
-        if layout.context[_REPORT]:
-            layout.context[_REPORT] = 0
+        context = layout.context
+        if context[0] or context[_LATER].any():
+            context[0] = context[_LATER] = 0
             raise IndexRangeError(
                 "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 "
-                "to the size of the axis less 1. Run the same with `lamina.config.interpret = True` to see which one."
+                "to the size of the axis less 1. To see which one, set LAMINA_INTERPRET=1 in the environment."
             )

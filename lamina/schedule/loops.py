@@ -6,6 +6,7 @@ depends on sizes alone, never on the number of threads, so results do not either
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Union
@@ -107,7 +108,7 @@ Statement = Union[Store, Declare, Update, Collapse, Loop, Call]
 
 @dataclass
 class Kernel:
-    """One function of the native program.
+    """One function of the native program. It does not change once it is made.
 
     Attributes:
         name: for people; label: the user's line and layers that it serves.
@@ -125,21 +126,25 @@ class Kernel:
 
     def buffers(self) -> list[Buffer]:
         """Buffers that are not local, in the order in which they are first met."""
-        found: dict[Buffer, None] = {}
-        for reads, writes in map(accesses, walk(self.body)):
-            for buffer in [*reads, *writes]:
-                if buffer.role != "local":
-                    found.setdefault(buffer)
-        return list(found)
+        return self._buffers
+
+    @functools.cached_property
+    def _accesses(self) -> list[tuple[list[Buffer], list[Buffer]]]:
+        return [accesses(s) for s in walk(self.body)]
+
+    @functools.cached_property
+    def _buffers(self) -> list[Buffer]:
+        found = dict.fromkeys(b for reads, writes in self._accesses for b in (*reads, *writes))
+        return [b for b in found if b.role != "local"]
 
     def routines(self) -> list[Routine]:
         return list(dict.fromkeys(s.function for s in walk(self.body) if isinstance(s, Call)))
 
     def written(self) -> set[Buffer]:
-        return {b for s in walk(self.body) for b in accesses(s)[1]}
+        return {b for _, writes in self._accesses for b in writes}
 
     def read(self) -> set[Buffer]:
-        return {b for s in walk(self.body) for b in accesses(s)[0]}
+        return {b for reads, _ in self._accesses for b in reads}
 
 
 def walk(body: Sequence[Statement]) -> Iterator[Statement]:

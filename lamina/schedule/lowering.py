@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lamina.base import dtypes
 from lamina.base.dims import Dimension
 from lamina.graph import CONSTANT, Node
+from lamina.primitives import BITCAST
 from lamina.schedule.expr import Builder, Expr
 
 Index = tuple[Expr, ...]
@@ -54,13 +55,18 @@ class Lowering:
             return b.const(node.attrs["value"].value.reshape(()).item(), dtypes.compute_dtype(node.dtype))
         attrs = dict(node.attrs)
         if node.kind == "elementwise":
-            scalars = [widen(b, self.value(n, index)) for n in node.inputs]
+            scalars = [self._scalar(node, n, index) for n in node.inputs]
             result = node.primitive.lower(b, *scalars, **attrs)
         else:
             mixed = sum(dtypes.is_float(n.dtype) for n in node.inputs) > 1
             readers = [Reader(self, n, widened=mixed) for n in node.inputs]
             result = node.primitive.lower(b, index, *readers, **attrs)
         return result
+
+    def _scalar(self, node: Node, operand: Node, index: Index) -> Expr:
+        """An operand as `node` computes with it: half floats wide, but for their bits, which are those of memory."""
+        value = self.value(operand, index)
+        return self.builder.cast(value, operand.dtype) if node.primitive is BITCAST else widen(self.builder, value)
 
 
 class Reader:
@@ -78,6 +84,11 @@ class Reader:
     def __call__(self, index: Index) -> Expr:
         value = self._lowering.value(self._node, tuple(index))
         return widen(self._lowering.builder, value) if self._widened else value
+
+
+def value_of(b: Builder, node: Node, index: Index, resolve: Resolve) -> Expr:
+    """The element of `node`, computed here even if it has memory."""
+    return Lowering(b, lambda n, at: None if n is node else resolve(n, at)).value(node, index)
 
 
 def widen(b: Builder, e: Expr) -> Expr:

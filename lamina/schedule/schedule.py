@@ -12,7 +12,7 @@ from lamina.schedule.contraction import TiledContraction
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
-from lamina.schedule.lowering import is_scalar_constant
+from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
 from lamina.schedule.plain_contraction import PlainContraction
@@ -33,6 +33,8 @@ class Schedule:
         kernels: in order; phases: for each kernel the number of barriers before it.
         buffers: of the graph's inputs; outputs: buffers of its outputs, in order.
         aliases: buffers that are another buffer's memory (a state's new value in the place of the old).
+        guard: the first kernel that changes state after kernels that check indices; if one of those found an index
+            out of range, neither it nor what follows is run. None where there is nothing to guard.
     """
 
     graph: Graph
@@ -41,6 +43,7 @@ class Schedule:
     outputs: list[Buffer]
     aliases: dict[Buffer, Buffer]
     phases: list[int] = field(default_factory=list)
+    guard: int | None = None
 
     def resolved(self, buffer: Buffer) -> Buffer:
         return self.aliases.get(buffer, buffer)
@@ -120,6 +123,7 @@ class _Scheduler:
                 kernels.append(_copy_kernel(source, target, f"copy{len(kernels)}"))
         inputs = {n: self.memory[n] for n in graph.inputs}
         result = Schedule(graph, kernels, inputs, [self.memory[n] for n in graph.outputs], self.aliases)
+        result.guard = find_guard(result)
         result.phases = place_barriers(result)
         return result
 
@@ -162,6 +166,11 @@ class _Scheduler:
                 continue
             writer.needs.update(readers)
             in_place.add(state)
+        checking = [g for g in groups if any(_may_check(n) for n in g.nodes)]
+        for state, new in self.graph.updates:
+            writer = home[new]
+            if state in in_place:
+                writer.needs.update(g for g in checking if g is not writer and not reaches(g, writer))
         return in_place
 
     def _lower(self, group: Group, name: str) -> list[Kernel]:
@@ -238,6 +247,35 @@ def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:
     return Kernel(name, b.const(1, INDEX), b.variable(MOST_TASKS), body, label="new state")
 
 
+def _may_check(node: Node) -> bool:
+    """Whether computing an anchor may read at places that data gives, and so may find one out of range."""
+    stack, seen = [node], {node}
+    while stack:
+        current = stack.pop()
+        if current.kind in ("index", "scatter") and current.inputs:
+            return True
+        for operand in current.inputs:
+            if operand not in seen and is_inline(operand):
+                seen.add(operand)
+                stack.append(operand)
+    return False
+
+
+def find_guard(plan: Schedule) -> int | None:
+    """The position of the first kernel that changes state, if kernels before it check indices."""
+    states = {b for b in plan.inputs.values() if b.role == "state"}
+    for position, kernel in enumerate(plan.kernels):
+        if any(plan.resolved(b) in states for b in kernel.written()):
+            earlier = plan.kernels[:position]
+            return position if any(_checks(k) for k in earlier) else None
+    return None
+
+
+def _checks(kernel: Kernel) -> bool:
+    roots = [e for s in walk(kernel.body) for e in operands(s)]
+    return any(e.op == "check_index" for e in expressions(roots))
+
+
 def place_barriers(plan: Schedule) -> list[int]:
     """The phase of every kernel: a barrier goes where a kernel needs what other threads may still be at.
 
@@ -247,13 +285,13 @@ def place_barriers(plan: Schedule) -> list[int]:
     phase = 0
     written: dict[Buffer, bool] = {}
     read: dict[Buffer, bool] = {}
-    for kernel in plan.kernels:
+    for position, kernel in enumerate(plan.kernels):
         alone = kernel.tasks.op == "const" and kernel.tasks.attr == 1
         reads = {plan.resolved(b) for b in kernel.read()}
         writes = {plan.resolved(b) for b in kernel.written()}
         waits = any(b in written and not (alone and written[b]) for b in reads | writes)
         waits = waits or any(b in read and not (alone and read[b]) for b in writes)
-        if waits:
+        if waits or position == plan.guard:
             phase += 1
             written, read = {}, {}
         phases.append(phase)

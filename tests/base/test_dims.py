@@ -74,11 +74,14 @@ def test_division_that_does_not_come_out():
     assert (B * 6 + 4) // 2 == B * 3 + 2
 
 
-def test_products_of_unknowns_are_refused():
-    with pytest.raises(ShapeError, match=r"\(batch\) \* \(time\)"):
-        B * T
-    with pytest.raises(ShapeError, match="fixed size"):
-        element_count((B, 3, T))
+@given(DIMS, DIMS, DIMS, SYMBOLS)
+def test_products(x, y, z, symbols):
+    a, b, c = (evaluate(d, symbols) for d in (x, y, z))
+    assert x * y == y * x
+    assert evaluate(x * y * z, symbols) == a * b * c
+    assert evaluate(x * y - y * x, symbols) == 0
+    assert symbols_of((B * T + 1, B * B)) == {"batch", "time"}
+    assert element_count((B, 3, T)) == B * T * 3
 
 
 def test_a_dimension_is_never_an_int_and_always_true():
