@@ -128,14 +128,15 @@ class MemoryAccess:
         """Whether a store goes straight to memory: the buffer is larger than what caches could keep until it is read.
 
         An ordinary store first reads the line that it will overwrite. Straight ones must lie on whole vectors, as
-        the memory of programs and of large results does; state and inputs are the user's and may not.
+        the memory of programs and of large results does; state and inputs are the user's and may not. Two streams
+        of them in one loop were slower than two of ordinary stores.
         """
         target = self.emitter.target
         size = buffer.size()
         if not target.name.startswith(("avx", "sse")) or buffer.role not in ("output", "temporary"):
             return False
         large = isinstance(size, int) and size >= target.caches[2] // 2
-        return large and vector.aligned and is_multiple(index, vector.lanes, ignored=vector.variable)
+        return large and vector.streaming and is_multiple(index, vector.lanes, ignored=vector.variable)
 
     def _scatter(self, buffer: Buffer, position: Value, value: Value, align: int) -> None:
         lanes = value.lanes

@@ -30,7 +30,7 @@ class Scope:
 class VectorContext:
     """The vector loop that is being written: its variable, where it stands, and which lanes are alive.
 
-    `aligned` says whether every position is a whole number of vectors.
+    `streaming` says whether every position is a whole number of vectors, and the loop writes one buffer only.
     """
 
     variable: Expr
@@ -38,7 +38,7 @@ class VectorContext:
     lanes: int
     mask: Value | None
     copy: int
-    aligned: bool
+    streaming: bool
 
 
 def lane_numbers(lanes: int, dtype: str) -> Value:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from lamina.codegen.scopes import VectorContext, changed, is_multiple, lane_numbers
 from lamina.codegen.values import Value
-from lamina.schedule.expr import INDEX
-from lamina.schedule.loops import Loop, Update
+from lamina.codegen.vector_math import FUNCTIONS
+from lamina.schedule.expr import INDEX, expressions
+from lamina.schedule.loops import Loop, Store, Update, operands
 
 if TYPE_CHECKING:
     from lamina.codegen.emitter import KernelEmitter
 
-# Independent partial folds, enough to hide the latency of a fused multiply-add on two units.
-FOLD_UNROLL = 4
+# A body of this many operations is done one vector at a time.
+LONG_BODY = 32
+_OPERATIONS = dict.fromkeys(FUNCTIONS, LONG_BODY)
 
 
 class LoopPlan:
@@ -32,11 +34,19 @@ class LoopPlan:
             while lanes > 1 and lanes // 2 >= self.extent:
                 lanes //= 2
         self.lanes = lanes
-        folds = any(isinstance(s, Update) for s in loop.body)
-        self.copies = FOLD_UNROLL if folds else 1
+        self.copies = _fold_copies(loop)
         if self.extent is not None:
             while self.copies > 1 and self.copies * self.lanes > self.extent:
                 self.copies //= 2
+
+
+def _fold_copies(loop: Loop) -> int:
+    """Short bodies need many partial folds to keep the machine busy; long ones hide the wait behind their own work,
+    and several copies of them would not fit into the registers."""
+    if not any(isinstance(s, Update) for s in loop.body):
+        return 1
+    size = sum(_OPERATIONS.get(e.op, 1) for e in expressions([e for s in loop.body for e in operands(s)]) if e.args)
+    return 4 if size <= LONG_BODY // 4 else 2 if size < LONG_BODY else 1
 
 
 class VectorLoop:
@@ -126,7 +136,9 @@ class VectorLoop:
         e = self.emitter
         scope = e.scopes[-1]
         scope.memo.clear()
-        e.vector = VectorContext(self.loop.variable, position, lanes, mask, copy, is_multiple(self.loop.begin, lanes))
+        written = [s for s in self.loop.body if isinstance(s, Store) and s.buffer.role != "local"]
+        streaming = len(written) == 1 and is_multiple(self.loop.begin, lanes)
+        e.vector = VectorContext(self.loop.variable, position, lanes, mask, copy, streaming)
         if lanes == 1:
             scope.memo[self.loop.variable] = position
         e.block(self.loop.body)
