@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from lamina.base.errors import ArgumentError, CompileError
-from lamina.schedule.blocking import blocking, row_tiles, tile_shape
 from lamina.codegen.microkernel import A_MODES, micro_kernel
 from lamina.codegen.packing import pack_rows, pack_transposed
+from lamina.schedule.blocking import blocking, row_tiles, tile_shape
 from lamina.schedule.target import Target, host_target, host_targets, neon_target, wasm_target
 
 binding = pytest.importorskip("llvmlite.binding")
