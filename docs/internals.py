@@ -277,7 +277,7 @@ chapter("8. Optimisation: rules that keep the meaning")
 # order of arithmetic are as they were. Dead nodes need no rule, since a graph is only what its results reach.
 
 n = input_node((4, 3), "float32", "n")
-idle = p.negate(p.negate(p.add(p.multiply(n, p.full(n.shape, 1.0, "float32")), p.full(n.shape, 0.0, "float32"))))
+idle = p.negate(p.negate(p.add(p.multiply(n, p.full(n.shape, 1.0, "float32")), p.full(n.shape, -0.0, "float32"))))
 clumsy = Graph((n,), (p.power(p.transpose(p.transpose(idle, (1, 0)), (1, 0)), p.full(n.shape, 2.0, "float32")),))
 show(f"{format_graph(clumsy)}\nbecomes\n{format_graph(optimize(clumsy))}")
 assert [node.primitive for node in optimize(clumsy).nodes()[1:]] == [p.MULTIPLY]

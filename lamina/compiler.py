@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import evaluate_shape
+from lamina.base.errors import ArgumentError, DTypeError
 from lamina.graph import Graph, Node, verify
 from lamina.graph import interpret as interpret_graph
 from lamina.graph.interpreter import bind_symbols
@@ -143,12 +145,14 @@ class CompiledGraph:
         self._inputs = [number[plan.inputs[n]] for n in graph.inputs]
         self._outputs = [(number[b], b.shape, b.dtype) for b in plan.outputs]
         self._shapes = [n.shape for n in graph.inputs]
+        states = {state for state, _ in graph.updates}
+        self._expected = [(dtypes.to_numpy(n.dtype), n in states) for n in graph.inputs]
         self._empty, self._address = result_array, address
         self._last_key: tuple | None = None
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         program, address = self.program, self._address
-        arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
+        arrays = [self._checked(k, a) for k, a in enumerate(arrays)]
         key = (config.threads, *[a.shape for a in arrays])
         with program.lock:
             layout, shapes = self._prepared(key)
@@ -162,6 +166,23 @@ class CompiledGraph:
                 results.append(result)
             program.call(layout)
         return results
+
+    def _checked(self, position: int, array: np.ndarray) -> np.ndarray:
+        """The array as native code can read it: of the input's dtype, and contiguous."""
+        dtype, is_state = self._expected[position]
+        if array.dtype != dtype:
+            raise DTypeError(
+                f"Input {position} of the program {self.graph.name!r}: expected an array of {dtype}. "
+                f"Received: {array.dtype}. Convert it with array.astype({dtype.name!r})."
+            )
+        if array.flags.c_contiguous:
+            return array
+        if is_state:
+            raise ArgumentError(
+                f"Input {position} of the program {self.graph.name!r} is state that is changed in place; its array "
+                "must be C-contiguous. Give numpy.ascontiguousarray(array), and keep it."
+            )
+        return np.ascontiguousarray(array)
 
     def _prepared(self, key: tuple) -> tuple[Layout, list[tuple[int, ...]]]:
         """The memory for arrays of these shapes, and the shapes of the results; remembered for the last shapes."""

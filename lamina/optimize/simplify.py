@@ -65,8 +65,12 @@ def _neutral(side: int, number: float) -> Rule:
 
 
 def add_zero(node: Node) -> Node | None:
-    """x + (-0.0) is x; x + 0.0 is too but for the sign of zero, which no function here depends on."""
-    return _neutral(0, 0)(node) or _neutral(1, 0)(node)
+    """x + 0 of integers and x + (-0.0) are x; x + 0.0 is not where x is -0.0."""
+    for side in (0, 1):
+        zero = scalar_value(node.inputs[side])
+        if zero == 0 and (isinstance(zero, int) or math.copysign(1.0, zero) < 0):
+            return node.inputs[1 - side]
+    return None
 
 
 def multiply_one(node: Node) -> Node | None:
