@@ -130,7 +130,7 @@ def _pack_a(
     target: Target, size: int, width: int, sizes: tuple[int | None, int | None, int | None], transposed: bool
 ) -> str:
     m, n, k = sizes
-    lasting = target.caches[1] if width * size > CACHE_LINE else target.caches[1] // 2
+    lasting = target.caches[1] // 2
     small = m is not None and k is not None and m * k * size <= lasting
     if small or (n is not None and n < _WORTH_PACKING * width):
         return "none"
@@ -153,7 +153,7 @@ def _pack_b(
     direct = "none" if target.has_masks or (n is not None and n % lanes == 0) else "edge"
     level1, level2, _ = target.caches
     # A tile of a single cache line jumps from line to line of B, which the prefetcher of the processor does not follow.
-    lasting = level2 if vectors * lanes * size > CACHE_LINE else 2 * level1
+    lasting = level2 // 2 if vectors * lanes * size > CACHE_LINE else 2 * level1
     small = n is not None and k is not None and n * k * size <= lasting
     few = m is None or m < _WORTH_PACKING * rows
     return direct if small or few else "panels"
