@@ -20,6 +20,7 @@ LLVM_TYPES = {"bool": "i1", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16
               "uint32": "i32", "int64": "i64", "uint64": "i64", "float16": "half", "bfloat16": "bfloat",
               "float32": "float", "float64": "double"}  # fmt: skip
 _FLOAT_PREDICATES = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
+_PRESENT_ROUNDING = 4
 _ROUNDINGS = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 
 
@@ -171,6 +172,13 @@ class Values:
 
     def min(self, x: Value, y: Value) -> Value:
         return self._extreme("lt", x, y)
+
+    def scale(self, x: Value, power: Value) -> Value | None:
+        """x * 2**power for a whole `power`, rounded once; None where the machine has no instruction for it."""
+        if self.target.name != "avx512" or (x.type, power.type) != ("<16 x float>", "<16 x float>"):
+            return None
+        arguments = [x.typed, power.typed, f"{x.type} zeroinitializer", "i16 -1", f"i32 {_PRESENT_ROUNDING}"]
+        return Value(self.intrinsic("llvm.x86.avx512.mask.scalef.ps.512", x.type, arguments), x.dtype, x.lanes)
 
     def sqrt(self, x: Value) -> Value:
         return self.call("sqrt", x)

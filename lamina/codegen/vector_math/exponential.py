@@ -65,6 +65,10 @@ def scaled_exp(b: Any, x: Any, low: Any = None) -> Any:
     r = _reduce(b, x, n)
     r = r if low is None else b.add(r, low)
     result = b.add(_expm1_reduced(b, r), b.const(1.0, x.dtype))
+    # A builder may know an instruction that does all of what follows.
+    scaled = b.scale(result, n) if hasattr(b, "scale") else None
+    if scaled is not None:
+        return scaled
     first = b.shift_right(count, b.const(1, facts.integer))
     second = b.sub(count, first)
     return b.mul(b.mul(result, exponent_bits(b, first, x.dtype)), exponent_bits(b, second, x.dtype))
