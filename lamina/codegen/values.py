@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lamina.base import dtypes
 from lamina.base.errors import CompileError
-from lamina.codegen import rounding
+from lamina.codegen import halves, rounding
 from lamina.codegen.vector_math import FUNCTIONS
 from lamina.schedule.target import Target
 
@@ -21,6 +21,8 @@ LLVM_TYPES = {"bool": "i1", "int8": "i8", "uint8": "i8", "int16": "i16", "uint16
               "float32": "float", "float64": "double"}  # fmt: skip
 _FLOAT_PREDICATES = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
 _PRESENT_ROUNDING = 4
+# Targets with instructions that convert float16; elsewhere LLVM would call a library that is not there.
+_HAVE_FLOAT16 = ("avx512", "avx2", "neon")
 _ROUNDINGS = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "rint"}
 
 
@@ -287,13 +289,15 @@ class Values:
         if x.dtype == dtype:
             return x
         if x.dtype == "bfloat16":
-            return self.cast(self._from_bfloat16(x), dtype)
+            return self.cast(halves.from_bfloat16(self, x), dtype)
         if dtype == "bfloat16":
-            return self._to_bfloat16(self.cast(x, "float32"))
+            return halves.to_bfloat16(self, self.cast(x, "float32"))
         if x.dtype == "float16" and dtype != "float32":
             return self.cast(self.cast(x, "float32"), dtype)
         if dtype == "float16" and x.dtype != "float32":
             return self.cast(self.cast(x, "float32"), dtype)
+        if "float16" in (x.dtype, dtype) and self.target.name not in _HAVE_FLOAT16:
+            return halves.from_float16(self, x) if x.dtype == "float16" else halves.to_float16(self, x)
         if dtype == "bool":
             return self.ne(x, self.const(0, x.dtype))
         if dtypes.is_float(x.dtype) and not dtypes.is_float(dtype):
@@ -309,20 +313,6 @@ class Values:
         kind = "fptosi" if dtypes.is_signed(dtype) else "fptoui"
         name = f"llvm.{kind}.sat.{self._suffix(result)}.{self._suffix(x)}"
         return Value(self.intrinsic(name, result.type, [x.typed]), dtype, x.lanes)
-
-    def _from_bfloat16(self, x: Value) -> Value:
-        bits = self.cast(self.bitcast(x, "uint16"), "uint32")
-        return self.bitcast(self.shift_left(bits, self.const(16, "uint32")), "float32")
-
-    def _to_bfloat16(self, x: Value) -> Value:
-        """Rounds to nearest, ties to even, by the integer addition that does the same to the bits."""
-        bits = self.bitcast(x, "uint32")
-        sixteen = self.const(16, "uint32")
-        odd = self.bit_and(self.shift_right(bits, sixteen), self.const(1, "uint32"))
-        rounded = self.add(self.add(bits, self.const(0x7FFF, "uint32")), odd)
-        quiet = self.bit_or(bits, self.const(0x400000, "uint32"))
-        kept = self.select(self._compare("uno", x, x), quiet, rounded)
-        return self.bitcast(self.cast(self.shift_right(kept, sixteen), "uint16"), "bfloat16")
 
 
 def _conversion(source: str, target: str) -> str | None:

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 from lamina import primitives as p
+from lamina.compiler import compile_graph
 from lamina.graph import Graph, input_node
 from lamina.schedule.target import host_target
 from tests.compiler.agreement import MATMUL, assert_agrees, floats
@@ -26,9 +27,26 @@ def products(rng: np.random.Generator) -> None:
     assert_agrees(Graph(tuple(inputs), tuple(outputs)), [a.astype(np.float32) for a in arrays])
 
 
+def halves(rng: np.random.Generator) -> None:
+    """Every float16 to float32, and float32 of all sizes, ties among them, to float16."""
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    between = every[np.isfinite(every)].astype(np.float32)
+    ordered = np.sort(between)
+    ties = (ordered[1:] + ordered[:-1]) / 2
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 65519, 65520, 1e-8, 3e-8], np.float32)
+    singles = np.concatenate([between, ties, floats(rng, 1000), special]).astype(np.float32)
+    wide, narrow = input_node(every.shape, "float16"), input_node(singles.shape, "float32")
+    graph = Graph((wide, narrow), (p.cast(wide, "float32"), p.cast(narrow, "float16")))
+    got = compile_graph(graph, interpret=False)([every, singles])
+    np.testing.assert_array_equal(got[0], every.astype(np.float32))
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(got[1], singles.astype(np.float16))
+
+
 def main(expected: str) -> None:
     assert host_target().name == expected
     products(np.random.default_rng(0))
+    halves(np.random.default_rng(0))
     for seed in range(8):
         maker = GraphMaker(seed, symbolic=seed % 2 == 1)
         assert_agrees(maker.graph(), maker.arrays(5))
