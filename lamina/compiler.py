@@ -198,8 +198,12 @@ class CompiledLoop:
     """A loop program as a native program; see `lamina.graph.loop.InterpretedLoop` for what `advance` does."""
 
     def __init__(self, loop: LoopProgram):
+        from lamina.codegen.driver import Slot
+
         loop.verify()
         self.loop = loop
+        self._epoch, self._step = int(Slot.EPOCH), int(Slot.STEP)
+        self._progress = slice(int(Slot.EPOCH), int(Slot.MAX_STEPS) + 1)
         named = {"prologue": loop.prologue, "body": loop.body, "epilogue": loop.epilogue}
         graphs = {name: graph for name, graph in named.items() if graph is not None}
         self.compilation = Compilation(graphs, frozenset(loop.streams), loop=True)
@@ -220,13 +224,13 @@ class CompiledLoop:
         with program.lock:
             layout = self._bound(state, arrays, outputs, logs)
             context = layout.context
-            context[_PROGRESS] = (
+            context[self._progress] = (
                 state.epoch, state.epochs, state.step, state.steps, state.rows, state.batch_size, max_steps,
             )  # fmt: skip
             try:
                 program.call(layout)
             finally:
-                state.epoch, state.step = int(context[_PROGRESS.start]), int(context[_PROGRESS.start + 2])
+                state.epoch, state.step = int(context[self._epoch]), int(context[self._step])
 
     def _bound(
         self,
@@ -258,10 +262,6 @@ class CompiledLoop:
         layout.table[number] = address(array)
         if streamed:
             layout.strides[number] = array.nbytes // max(len(array), 1)
-
-
-# Slots of the context that say how far a loop is: `Slot.EPOCH` to `Slot.MAX_STEPS`, known without the code generator.
-_PROGRESS = slice(8, 15)
 
 
 class _Binding:

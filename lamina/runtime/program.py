@@ -14,7 +14,7 @@ from lamina.base.dims import evaluate
 from lamina.base.errors import IndexRangeError
 from lamina.codegen.driver import Slot, Stage
 from lamina.runtime import threads
-from lamina.runtime.buffers import address, empty_aligned, poison, zeros_aligned
+from lamina.runtime.buffers import address, empty_aligned, zeros_aligned
 from lamina.runtime.native import Library
 from lamina.runtime.spinning import BARRIER_BYTES
 from lamina.schedule.evaluate import evaluate_size
@@ -55,8 +55,6 @@ class Layout:
         plans = [plan_memory(s.schedule.lifetimes(), symbols, config.memory_planner) for s in program.stages]
         arena = empty_aligned((max([64, *(p.size for p in plans)]),), "uint8")
         self.keep.append(arena)
-        if config.poison:
-            poison(arena)
         for plan in plans:
             for buffer, offset in plan.offsets.items():
                 self.table[program.number[buffer]] = address(arena) + offset

@@ -16,7 +16,6 @@ from lamina.schedule.expr import INDEX, Builder, Expr
 from lamina.schedule.lowering import Index, Lowering, domain_of, is_inline, is_scalar_constant
 
 MOST_MEMBERS = 24
-MOST_BUFFERS = 32
 
 
 @dataclass(eq=False)

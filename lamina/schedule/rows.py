@@ -69,7 +69,7 @@ class RowKernel:
         self.locals: list[Buffer] = []
         self.task_start: list[Statement] = []
         self.task_end: list[Statement] = []
-        self.partials: list[tuple[Member, Buffer, Expr]] = []
+        self.partials: list[tuple[Node, Buffer]] = []
 
     def kernels(self) -> list[Kernel]:
         for member in self.group.members:
@@ -239,7 +239,7 @@ class RowKernel:
     def _partial(self, member: Member, kept_shape: tuple[Dimension, ...]) -> Buffer:
         dtype = dtypes.compute_dtype(member.node.dtype)
         buffer = Buffer(f"{self.name}_partial{len(self.partials)}", (MOST_TASKS, *kept_shape), dtype, "temporary")
-        self.partials.append((member, buffer, self.task))
+        self.partials.append((member.node, buffer))
         return buffer
 
     # The whole kernel
@@ -252,17 +252,13 @@ class RowKernel:
         outer, mapping = merge(self.b, variables, merge_plan(roots, variables))
         flat = bool(outer) and all(not s.loops and not s.before and not s.after for s in self.stages.values())
         work = _work(inner)
+        if flat and len(outer) == 1:
+            return self._one_loop(outer[0], inner, mapping, work)
         if flat:
-            position, extent = outer[-1], outer[-1].attr[1]
-            rows = outer[:-1]
-            if not rows:
-                tasks, size = cut(self.b, self.b.dim(extent), work, multiple=64)
-                begin, end = task_range(self.b, self.task, size, self.b.dim(extent))
-                body: list[Statement] = [Loop(position, begin, end, inner, vector=True)]
-                return self._kernel(body, mapping, tasks)
+            position, outer = outer[-1], outer[:-1]
+            extent = position.attr[1]
             inner = [Loop(position, self.b.const(0, INDEX), self.b.dim(extent), inner, vector=True)]
             work *= extent if isinstance(extent, int) else TYPICAL_EXTENT
-            outer = rows
         if not outer:
             return self._kernel(inner, mapping, self.b.const(1, INDEX))
         count = total(self.b, outer)
@@ -273,6 +269,13 @@ class RowKernel:
             mapping = {v: self.b.substitute(e, places) for v, e in mapping.items()} | places
         begin, end = task_range(self.b, self.task, size, count)
         return self._kernel([Loop(row, begin, end, inner)], mapping, tasks)
+
+    def _one_loop(self, position: Expr, body: list[Statement], mapping: dict[Expr, Expr], work: int) -> Kernel:
+        """Everything at the same index of one long axis: a vector loop over a task's part of it."""
+        extent = self.b.dim(position.attr[1])
+        tasks, size = cut(self.b, extent, work, multiple=64)
+        begin, end = task_range(self.b, self.task, size, extent)
+        return self._kernel([Loop(position, begin, end, body, vector=True)], mapping, tasks)
 
     def _kernel(self, body: list[Statement], mapping: dict[Expr, Expr], tasks: Expr) -> Kernel:
         whole = [*self.task_start, *body, *self.task_end]
@@ -298,8 +301,8 @@ class RowKernel:
 
     def _combining(self) -> list[Kernel]:
         return [
-            combine_partials(member.node, buffer, self.memory[member.node], self.tasks, self.b, f"{self.name}_sum{k}")
-            for k, (member, buffer, _) in enumerate(self.partials)
+            combine_partials(node, buffer, self.memory[node], self.tasks, self.b, f"{self.name}_sum{k}")
+            for k, (node, buffer) in enumerate(self.partials)
         ]
 
 

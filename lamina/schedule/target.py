@@ -28,7 +28,6 @@ class Target:
         registers: how many vector registers there are (floating-point registers where there are no vectors).
         has_fma: whether a multiply and an add are one instruction.
         has_masks: whether loading part of a vector costs no more than loading all of it.
-        has_embedded_broadcast: whether an arithmetic instruction can take a scalar in memory for all of its lanes.
         caches: bytes of the data caches of level 1, 2 and 3, as seen by one core (level 3 may be shared).
     """
 
@@ -40,7 +39,6 @@ class Target:
     registers: int
     has_fma: bool
     has_masks: bool
-    has_embedded_broadcast: bool = False
     caches: tuple[int, int, int] = _DEFAULT_CACHES
 
     def lanes(self, dtype: str) -> int:
@@ -65,7 +63,6 @@ def _x86(name: str, triple: str, cpu: str, features: str, caches: tuple[int, int
         registers=32 if name == "avx512" else 16,
         has_fma=width >= 32,
         has_masks=width >= 32,
-        has_embedded_broadcast=name == "avx512",
         caches=caches,
     )  # fmt: skip
 
