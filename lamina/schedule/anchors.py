@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lamina.base.dims import element_count
 from lamina.graph import CONSTANT, INPUT, Graph, Node
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory
@@ -43,20 +44,25 @@ def choose_anchors(graph: Graph) -> dict[Node, None]:
 
 
 def _paths(node: Node, users: list[Node], anchors: set[Node], readers: dict[Node, set[Path]]) -> set[Path]:
-    """The ways in which anchors read `node`: (anchor, the index-changing nodes passed on the way)."""
+    """The ways in which anchors read `node`: (anchor, the nodes on the way that spread it)."""
     found: set[Path] = set()
     for user in users:
         arriving = {(user, ())} if user in anchors else readers[user]
-        if user.kind in ("movement", "index") and not _keeps_index(user):
+        if _spreads(user, node):
             found |= {(anchor, (user, *steps)) for anchor, steps in arriving}
         else:
             found |= arriving
     return found
 
 
-def _keeps_index(node: Node) -> bool:
-    """A movement that spreads or renames axes without making an element be read at several places."""
-    return node.primitive.name in ("reshape", "transpose", "reverse", "slice")
+def _spreads(user: Node, operand: Node) -> bool:
+    """Whether a node that moves elements may read one of them several times: it has more of them than its operand."""
+    if user.kind == "index":
+        return user.shape != operand.shape
+    if user.kind != "movement" or len(user.inputs) != 1:
+        return False
+    more = element_count(user.shape) - element_count(operand.shape)
+    return more > 0 if isinstance(more, int) else any(c > 0 for _, c in more.terms)
 
 
 def _store_is_better(node: Node, paths: set[Path], costs: dict[Node, int]) -> bool:
@@ -67,15 +73,7 @@ def _store_is_better(node: Node, paths: set[Path], costs: dict[Node, int]) -> bo
         return True
     if cost <= CHEAP_CONE:
         return False
-    repeated = any(_repeats(step, node) for _, steps in paths for step in steps)
-    return len(paths) > 1 or repeated
-
-
-def _repeats(step: Node, node: Node) -> bool:
-    """Whether passing through `step` reads elements more than once."""
-    if step.primitive.name in ("broadcast", "take", "take_along_axis"):
-        return step.shape != node.shape
-    return False
+    return len(paths) > 1 or any(steps for _, steps in paths)
 
 
 def _cone_costs(order: list[Node], forced: set[Node]) -> dict[Node, int]:
