@@ -1,7 +1,11 @@
 """LLVM text of what threads wait with: the barrier of generated programs, and the loop that worker threads stand in.
 
 Layout of a pool's state (bytes): 0 function, 8 context, 16 threads, 24 yield, 32 lock-acquire, 40 lock-release (all
-pointers but `threads`); 64 workers still at work; then a line of 64 bytes for each worker: 0 ticket, 8 asleep, 16 lock.
+pointers but `threads`), 48 how many workers have come, 56 whether the pool is taken; 64 workers still at work; then a
+line of 64 bytes for each worker: 0 ticket, 8 asleep, 16 lock.
+
+Who takes the pool and which number a worker has is settled here and not in Python, where an interrupt may come between
+any two steps.
 """
 
 from __future__ import annotations
@@ -91,14 +95,31 @@ done:
 
 def pool_ir(target: Target) -> str:
     """LLVM text of the two sides of a pool: `lamina_run` for the caller, `lamina_worker` for the others."""
-    return _pause_ir(target) + _RUN_IR + _WORKER_IR
+    return _pause_ir(target) + _TAKE_IR + _RUN_IR + _WORKER_IR
 
 
-# Hands the job out, does the caller's part, and waits for the rest. A worker that went to sleep is woken by whoever
-# takes its `asleep` mark away: each mark taken here is answered by one release of its lock.
+_TAKE_IR = """
+define i32 @lamina_take(ptr %state) nounwind {
+  %taken = getelementptr i8, ptr %state, i64 56
+  %before = atomicrmw xchg ptr %taken, i64 1 acquire, align 8
+  %free = icmp eq i64 %before, 0
+  %result = zext i1 %free to i32
+  ret i32 %result
+}
+"""
+
+# Hands the job out, does the caller's part, waits for the rest, and returns 1; returns 0 at once where the pool is
+# taken. A worker that went to sleep is woken by whoever takes its `asleep` mark away: each mark taken here is answered
+# by one release of its lock.
 _RUN_IR = f"""
-define void @lamina_run(ptr %state, ptr %function, ptr %context, i64 %threads) nounwind {{
+define i32 @lamina_run(ptr %state, ptr %function, ptr %context, i64 %threads) nounwind {{
 entry:
+  %free = call i32 @lamina_take(ptr %state)
+  %refused = icmp eq i32 %free, 0
+  br i1 %refused, label %busy, label %start
+busy:
+  ret i32 0
+start:
   store ptr %function, ptr %state, align 8
   %context.at = getelementptr i8, ptr %state, i64 8
   store ptr %context, ptr %context.at, align 8
@@ -111,7 +132,7 @@ entry:
   store atomic i64 %others, ptr %pending monotonic, align 8
   br label %head
 head:
-  %w = phi i64 [ 1, %entry ], [ %next, %told ]
+  %w = phi i64 [ 1, %start ], [ %next, %told ]
   %more = icmp slt i64 %w, %threads
   br i1 %more, label %tell, label %work
 tell:
@@ -133,7 +154,9 @@ still:
   %spins.next = add i64 %spins, 1
   br label %wait
 done:
-  ret void
+  %taken = getelementptr i8, ptr %state, i64 56
+  store atomic i64 0, ptr %taken release, align 8
+  ret i32 1
 }}
 
 define void @lamina_tell(ptr %state, i64 %worker, i64 %step) nounwind {{
@@ -158,10 +181,16 @@ done:
 }}
 """
 
-# A ticket that changed means a job; one that is negative means the end.
+# A ticket that changed means a job; one that is negative means the end. A thread too many goes home.
 _WORKER_IR = f"""
-define void @lamina_worker(ptr %state, i64 %worker) nounwind {{
+define void @lamina_worker(ptr %state, i64 %places) nounwind {{
 entry:
+  %come = getelementptr i8, ptr %state, i64 48
+  %earlier = atomicrmw add ptr %come, i64 1 acq_rel, align 8
+  %worker = add i64 %earlier, 1
+  %place = icmp sle i64 %worker, %places
+  br i1 %place, label %begin, label %done
+begin:
   %offset = mul i64 %worker, {WORKER_BYTES}
   %line = getelementptr i8, ptr %state, i64 %offset
   %ticket.at = getelementptr i8, ptr %line, i64 {POOL_HEADER - WORKER_BYTES}
@@ -177,7 +206,7 @@ entry:
   %pending = getelementptr i8, ptr %state, i64 64
   br label %idle
 idle:
-  %seen = phi i64 [ 0, %entry ], [ %ticket, %work ]
+  %seen = phi i64 [ 0, %begin ], [ %ticket, %work ]
   br label %look
 look:
   %spins = phi i64 [ 0, %idle ], [ %spins.next, %pause ], [ 0, %slept ]

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import os
 import threading
+import time
 from typing import Any
 
 from lamina.runtime import native
@@ -25,47 +26,53 @@ _WORKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 
 class Pool:
-    """Up to `threads - 1` workers, started when first needed.
-
-    Attributes:
-        busy: held while a job runs.
-    """
+    """Up to `threads - 1` workers, started when first needed."""
 
     def __init__(self, threads: int):
         pointer, count = ctypes.c_void_p, ctypes.c_int64
         self.threads = threads
-        self.busy = threading.Lock()
-        self.process = os.getpid()
         self._workers: list[threading.Thread] = []
-        self._library = native.build(pool_ir(host_target()), ["lamina_run", "lamina_tell", "lamina_worker"])
-        self._run = self._library.function("lamina_run", None, pointer, pointer, pointer, count)
+        names = ["lamina_run", "lamina_take", "lamina_tell", "lamina_worker"]
+        self._library = native.build(pool_ir(host_target()), names)
+        self._run = self._library.function("lamina_run", ctypes.c_int, pointer, pointer, pointer, count)
+        self._take = self._library.function("lamina_take", ctypes.c_int, pointer)
         self._tell = self._library.function("lamina_tell", None, pointer, count, count)
         self._memory = zeros_aligned((POOL_HEADER + threads * WORKER_BYTES,), "uint8")
         self._state = self._memory.ctypes.data
-        words = self._memory.view("int64")
-        words[3], words[4], words[5] = yield_address(), *_lock_functions()
+        self._words = self._memory.view("int64")
+        self._words[3], self._words[4], self._words[5] = yield_address(), *_lock_functions()
         self._locks = [_held_lock() for _ in range(threads - 1)]
         for worker, lock in enumerate(self._locks):
-            words[(POOL_HEADER + worker * WORKER_BYTES) // 8 + 2] = lock
+            self._words[(POOL_HEADER + worker * WORKER_BYTES) // 8 + 2] = lock
 
-    def run(self, function: int, context: int, threads: int) -> None:
-        """Runs the job on the caller and `threads - 1` workers; returns when all are done."""
-        while len(self._workers) < threads - 1:
-            self._start(len(self._workers) + 1)
-        self._run(self._state, function, context, threads)
+    def run(self, function: int, context: int, threads: int) -> bool:
+        """Runs the job on the caller and `threads - 1` workers, till all are done; false where the pool is taken."""
+        if self._words[6] < threads - 1:
+            self._start(threads - 1)
+        return bool(self._run(self._state, function, context, threads))
 
-    def _start(self, worker: int) -> None:
+    def _start(self, count: int) -> None:
+        """Starts threads until `count` have come. They number themselves, so that one that an interrupt made us forget
+        is counted all the same."""
         entry = _WORKER(self._library.address("lamina_worker"))
-        thread = threading.Thread(target=entry, args=(self._state, worker), name=f"lamina-{worker}", daemon=True)
-        thread.start()
-        self._workers.append(thread)
+        while self._words[6] < count:
+            thread = threading.Thread(target=entry, args=(self._state, self.threads - 1), daemon=True)
+            thread.name = f"lamina-{len(self._workers) + 1}"
+            self._workers.append(thread)
+            come = self._words[6]
+            thread.start()
+            while self._words[6] == come:
+                time.sleep(0)
 
     def stop(self) -> None:
-        """Ends the workers, so that their code may be unloaded."""
-        for worker in range(1, len(self._workers) + 1):
+        """Waits for the job that runs and ends the workers, so that their code may be unloaded. Nothing runs after."""
+        while not self._take(self._state):
+            time.sleep(0.0005)
+        for worker in range(1, self.threads):
             self._tell(self._state, worker, _END)
         for thread in self._workers:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         self._workers.clear()
 
 
@@ -84,27 +91,17 @@ def run(function: int, context: int, threads: int) -> None:
         context: address that it is given.
         threads: how many threads, at least 1; more than there are cores is allowed.
     """
-    if threads <= 1:
+    if threads <= 1 or not _pool_of(threads).run(function, context, threads):
         _job(function)(context, 0, 1)
-        return
-    pool = _pool_of(threads)
-    if not pool.busy.acquire(blocking=False):
-        _job(function)(context, 0, 1)
-        return
-    try:
-        pool.run(function, context, threads)
-    finally:
-        pool.busy.release()
 
 
 def shutdown() -> None:
     """Ends the worker threads; the next `run` starts new ones. Called when the interpreter exits."""
     global _pool
     with _making:
-        if _pool is not None:
-            with _pool.busy:
-                _pool.stop()
-        _pool = None
+        pool, _pool = _pool, None
+        if pool is not None:
+            pool.stop()
 
 
 @functools.cache
@@ -129,12 +126,13 @@ def _pool_of(threads: int) -> Pool:
     if pool is not None and pool.threads >= threads:
         return pool
     with _making:
-        if _pool is None or _pool.threads < threads:
-            if _pool is not None:
-                with _pool.busy:
-                    _pool.stop()
-            _pool = Pool(max(threads, os.cpu_count() or 1))
-        return _pool
+        pool = _pool
+        if pool is None or pool.threads < threads:
+            _pool = None
+            if pool is not None:
+                pool.stop()
+            pool = _pool = Pool(max(threads, os.cpu_count() or 1))
+        return pool
 
 
 def _address(function: object) -> int:

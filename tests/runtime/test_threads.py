@@ -167,8 +167,10 @@ def test_an_interrupt_during_jobs_leaves_the_pool_usable() -> None:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        for _ in range(10):
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        for attempt in range(40):
+            if attempt % 4 == 0:
+                threads.shutdown()
+            signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.0003 * attempt)
             with pytest.raises(KeyboardInterrupt):
                 while True:
                     rounds(2, 20)
