@@ -290,7 +290,7 @@ chapter("9. Anchors and fusion: softmax is one kernel")
 
 n = input_node((batch, 10), "float32", "logits")
 softmax = optimize(Graph((n,), (ops.softmax(Tensor.of_node(n)).node,), name="softmax"))
-anchors = choose_anchors(softmax)
+anchors, _ = choose_anchors(softmax)
 groups = group_anchors(anchors)
 computed = [node for node in softmax.nodes() if node is not n]
 print(f"{len(computed)} nodes, {len(anchors)} anchors ({', '.join(a.primitive.name for a in anchors)}),")

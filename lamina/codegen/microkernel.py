@@ -12,7 +12,7 @@ from lamina.base.errors import CompileError
 from lamina.codegen.kernel_text import KernelText, Routine
 from lamina.schedule.target import CACHE_LINE, Target
 
-A_MODES = ("adjacent", "strided", "pointers")
+A_MODES = ("adjacent", "strided", "blocks")
 
 
 def micro_kernel(
@@ -23,6 +23,8 @@ def micro_kernel(
     a_mode: str = "strided",
     masked: bool = False,
     *,
+    levels: int = 1,
+    block: tuple[int, int, int] = (0, 0, 0),
     unroll: int = 1,
     prefetch_c: bool = True,
     linkage: str = "internal",
@@ -32,7 +34,8 @@ def micro_kernel(
     Its signature, with all strides in elements and `columns` only where `masked`:
 
         void name(ptr A, i64 a_row_stride, i64 a_k_stride, ptr B, i64 b_k_stride, i64 K,
-                  ptr C, i64 c_row_stride, i1 accumulate [, i64 columns])
+                  ptr C, i64 c_row_stride, i1 accumulate [, i64 columns]
+                  [, i64 K1, i64 a_k1_stride, i64 b_k1_stride, ...])
 
     Args:
         target: the machine.
@@ -44,6 +47,9 @@ def micro_kernel(
             is an array of `rows` pointers to the rows, each of which is then read with `a_k_stride`.
         masked: whether the tile's last vector is partial: `columns` counts the valid columns of the whole
             tile. Neither B nor C is touched beyond them.
+        levels: how many nested loops k is; the arguments of those around the innermost come last, inner ones first.
+        block: of mode `"blocks"`: rows of the tile that lie a first stride apart, that stride, and the stride from one
+            such run of rows to the next; in elements.
         unroll: steps of k in the inner loop.
         prefetch_c: whether C's lines are fetched while the sum is formed.
         linkage: LLVM linkage of the function.
@@ -54,43 +60,87 @@ def micro_kernel(
         raise CompileError(f"a_mode must be one of {A_MODES}. Received: {a_mode!r}.")
     if masked and not target.has_masks:
         raise CompileError(f"target {target.name} has no masked loads: pack B into zero-padded panels.")
-    return _Kernel(target, dtype, (rows, vectors), a_mode, masked).emit(unroll, prefetch_c, linkage)
+    return _Kernel(target, dtype, (rows, vectors), a_mode, masked, levels, block).emit(unroll, prefetch_c, linkage)
 
 
 class _Kernel:
     """One microkernel while it is written."""
 
-    def __init__(self, target: Target, dtype: str, shape: tuple[int, int], a_mode: str, masked: bool):
+    def __init__(
+        self,
+        target: Target,
+        dtype: str,
+        shape: tuple[int, int],
+        a_mode: str,
+        masked: bool,
+        levels: int,
+        block: tuple[int, int, int],
+    ):
         self.body = KernelText(target, dtype)
         self.rows, self.vectors = rows, vectors = shape
-        self.a_mode, self.masked = a_mode, masked
-        mask = "_masked" if masked else ""
-        self.name = f"matmul_{target.name}_{dtype}_{rows}x{vectors}_{a_mode}{mask}"
+        self.a_mode, self.masked, self.levels, self.block = a_mode, masked, levels, block
+        place = "_".join(map(str, (a_mode, *block))) if a_mode == "blocks" else a_mode
+        more = f"{'_masked' if masked else ''}{f'_{levels}' if levels > 1 else ''}"
+        self.name = f"matmul_{target.name}_{dtype}_{rows}x{vectors}_{place}{more}"
         self.mask: str | None = None
         self.row_multiples: dict[int, str] = {}
 
     def emit(self, unroll: int, prefetch: bool, linkage: str) -> Routine:
         body = self.body
-        columns = ", i64 %columns" if self.masked else ""
+        more = ", i64 %columns" if self.masked else ""
+        for level in range(1, self.levels):
+            more += f", i64 %count{level}, i64 %a_k{level}, i64 %b_k{level}"
         head = (
             f"define {linkage} void @{self.name}(ptr %a, i64 %a_row, i64 %a_k, ptr %b, i64 %b_k, i64 %count, "
-            f"ptr %c, i64 %c_row, i1 %accumulate{columns}) noinline {body.target.attributes} {{"
+            f"ptr %c, i64 %c_row, i1 %accumulate{more}) noinline {body.target.attributes} {{"
         )
         self._entry(prefetch)
         zero = "zeroinitializer" if body.lanes > 1 else ("0.0" if body.is_float else "0")
         tile = [zero] * (self.rows * self.vectors)
-        state, block = [*self._starts(), *tile], "entry"
-        if unroll > 1:
-            state, block = self._loop("wide", unroll, state, block)
-        state, block = self._loop("single", 1, state, block)
-        self._finish(state[-len(tile) :])
+        tile, _ = self._level(self.levels - 1, ["%a", "%b", *tile], "entry", unroll)
+        self._finish(tile)
         return Routine(self.name, "\n".join([head, *body.lines, "}", ""]))
+
+    def _level(self, level: int, state: list[str], block: str, unroll: int) -> tuple[list[str], str]:
+        """The loops of k up to `level`, from a state of A, B and the tile. Returns the tile and block after them."""
+        if level == 0:
+            state = [*state[:2], "%count", *state[2:]]
+            if unroll > 1:
+                state, block = self._loop("wide", unroll, state, block)
+            state, block = self._loop("single", 1, state, block)
+            return state[3:], block
+        body, label = self.body, f"level{level}"
+        a, b, count, *tile = [body.name() for _ in range(len(state) + 1)]
+        next_a, next_b, next_count = body.name(), body.name(), body.name()
+        some = body.value(f"icmp sge i64 %count{level}, 1")
+        body.line(f"br i1 {some}, label %{label}, label %{label}_after")
+        body.label(label)
+        start = len(body.lines)
+        after, last = self._level(level - 1, [a, b, *tile], label, unroll)
+        body.line(f"{next_a} = getelementptr i8, ptr {a}, i64 %a_k{level}_bytes")
+        body.line(f"{next_b} = getelementptr i8, ptr {b}, i64 %b_k{level}_bytes")
+        body.line(f"{next_count} = add i64 {count}, -1")
+        again = body.value(f"icmp sgt i64 {next_count}, 0")
+        body.line(f"br i1 {again}, label %{label}, label %{label}_after")
+        types = ["ptr", "ptr", "i64", *[body.vector] * len(tile)]
+        first = [*state[:2], f"%count{level}", *state[2:]]
+        phis = zip((a, b, count, *tile), types, first, (next_a, next_b, next_count, *after), strict=True)
+        body.lines[start:start] = [
+            f"  {name} = phi {kind} [ {early}, %{block} ], [ {late}, %{last} ]" for name, kind, early, late in phis
+        ]
+        body.label(f"{label}_after")
+        merged = [
+            body.value(f"phi {body.vector} [ {early}, %{block} ], [ {late}, %{last} ]")
+            for early, late in zip(state[2:], after, strict=True)
+        ]
+        return merged, f"{label}_after"
 
     def _entry(self, prefetch: bool) -> None:
         body = self.body
         body.label("entry")
         shift = body.size.bit_length() - 1
-        for stride in ("a_k", "b_k", "c_row"):
+        outer = [f"{name}_k{level}" for level in range(1, self.levels) for name in ("a", "b")]
+        for stride in ("a_k", "b_k", "c_row", *outer):
             body.line(f"%{stride}_bytes = shl i64 %{stride}, {shift}")
         if self.a_mode == "strided":
             body.line(f"%a_row_bytes = shl i64 %a_row, {shift}")
@@ -120,16 +170,10 @@ class _Kernel:
             for offset in lines:
                 body.line(f"call void @llvm.prefetch.p0(ptr {body.address(row, offset)}, i32 1, i32 3, i32 1)")
 
-    def _starts(self) -> list[str]:
-        if self.a_mode == "pointers":
-            return ["0", "%b", "%count"]
-        return ["%a", "%b", "%count"]
-
     def _loop(self, label: str, steps: int, state: list[str], block: str) -> tuple[list[str], str]:
         """`while count >= steps`: one iteration does `steps` steps of k. Returns the state and block after it."""
         body = self.body
-        types = ["i64" if self.a_mode == "pointers" else "ptr", "ptr", "i64"]
-        types += [body.vector] * (len(state) - 3)
+        types = ["ptr", "ptr", "i64", *[body.vector] * (len(state) - 3)]
         enter = body.value(f"icmp uge i64 {state[2]}, {steps}")
         body.line(f"br i1 {enter}, label %{label}, label %{label}_after")
         start = len(body.lines)
@@ -165,19 +209,16 @@ class _Kernel:
             for j in range(self.vectors):
                 at = row * self.vectors + j
                 tile[at] = body.multiply_add(value, columns[j], tile[at])
-        if self.a_mode == "pointers":
-            following = body.value(f"add i64 {a}, %a_k_bytes")
-        else:
-            following = body.address(a, "%a_k_bytes")
-        return [following, body.address(b, "%b_k_bytes"), body.value(f"add i64 {count}, -1"), *tile]
+        following = body.address(a, "%a_k_bytes"), body.address(b, "%b_k_bytes")
+        return [*following, body.value(f"add i64 {count}, -1"), *tile]
 
     def _a_address(self, a: str, row: int) -> str:
         body = self.body
         if self.a_mode == "adjacent":
             return body.address(a, row * body.size)
-        if self.a_mode == "pointers":
-            pointer = body.value(f"load ptr, ptr {body.address('%a', f'{row * 8}')}, align 8")
-            return body.address(pointer, a)
+        if self.a_mode == "blocks":
+            run, near, far = self.block
+            return body.address(a, (row % run * near + row // run * far) * body.size)
         if row == 0:
             return a
         odd, shift = _odd_part(row)

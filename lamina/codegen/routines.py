@@ -15,7 +15,10 @@ from lamina.schedule.target import Target
 def write_routine(routine: Routine, target: Target) -> Text:
     """The name and the LLVM text of a routine."""
     if routine.kind == "multiply":
-        return micro_kernel(target, routine.dtype, routine.rows, routine.vectors, routine.mode, routine.masked)
+        return micro_kernel(
+            target, routine.dtype, routine.rows, routine.vectors, routine.mode, routine.masked,
+            levels=routine.levels, block=routine.block,
+        )  # fmt: skip
     width = routine.vectors * target.lanes(routine.dtype)
     return (pack_rows if routine.kind == "pack_rows" else pack_transposed)(target, routine.dtype, width)
 

@@ -15,11 +15,14 @@ from lamina.primitives import (
     indexing,
     logic,
     movement,
+    pooling,
     random,
     reduction,
     scatter,
     transcendental,
 )
+from lamina.primitives import convolution as convolutions
+from lamina.primitives import windows as sliding
 from lamina.primitives.arithmetic import (
     ABSOLUTE,
     ADD,
@@ -68,6 +71,14 @@ from lamina.primitives.bits import (
 )
 from lamina.primitives.contraction import CONTRACT, contract
 from lamina.primitives.conversion import BITCAST, CAST, bitcast, cast
+from lamina.primitives.convolution import (
+    CONVOLUTION,
+    CONVOLUTION_INPUT_GRADIENT,
+    CONVOLUTION_KERNEL_GRADIENT,
+    convolution,
+    convolution_input_gradient,
+    convolution_kernel_gradient,
+)
 from lamina.primitives.cumulative import CUMULATIVE_SUM, cumulative_sum
 from lamina.primitives.cutting import (
     CONCATENATE,
@@ -132,6 +143,7 @@ from lamina.primitives.movement import (
     transpose,
     zeros_like,
 )
+from lamina.primitives.pooling import WINDOW_MAX, WINDOW_SUM, window_max, window_sum
 from lamina.primitives.random import RANDOM_BITS, RANDOM_PERMUTATION, random_bits, random_permutation
 from lamina.primitives.reduction import (
     ARGMAX,
@@ -178,20 +190,24 @@ from lamina.primitives.transcendental import (
     sqrt,
     tanh,
 )
+from lamina.primitives.windows import DILATE, WINDOWS, dilate, windows
 
 _FAMILIES = (
     arithmetic,
     bits,
     contraction,
     conversion,
+    convolutions,
     cumulative,
     cutting,
     indexing,
     logic,
     movement,
+    pooling,
     random,
     reduction,
     scatter,
+    sliding,
     transcendental,
 )
 

@@ -6,6 +6,7 @@ from lamina.base.dims import element_count
 from lamina.graph import CONSTANT, INPUT, Graph, Node
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory
+from lamina.schedule.places import can_hold
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
 CHEAP_CONE = 4
@@ -16,8 +17,8 @@ LARGEST_CONE = 160
 Path = tuple[Node, tuple[Node, ...]]
 
 
-def choose_anchors(graph: Graph) -> dict[Node, None]:
-    """The anchors in topological order, inputs and constants left out.
+def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Node]]:
+    """The anchors in topological order, inputs and constants left out; and those kept inside of a PAD node.
 
     Roots, contractions, folds and other nodes that cannot be inlined are anchors. So is a node that several
     anchors read, or one anchor at several places, if computing it again costs more than reading it.
@@ -40,7 +41,17 @@ def choose_anchors(graph: Graph) -> dict[Node, None]:
         if node in forced or not is_inline(node) or _store_is_better(node, paths, costs):
             anchors.add(node)
         readers[node] = paths
-    return {n: None for n in order if n in anchors}
+    padded = _inside_their_padding([n for n in order if n in forced], set(graph.roots))
+    return {n: None for n in order if n in anchors or n in padded}, padded
+
+
+def _inside_their_padding(forced: list[Node], roots: set[Node]) -> dict[Node, Node]:
+    """Nodes that are computed right into the padded form that a contraction reads, and that form."""
+    padded: dict[Node, Node] = {}
+    for node in forced:
+        if node not in roots and can_hold(node) and node.inputs[0] not in roots:
+            padded.setdefault(node.inputs[0], node)
+    return padded
 
 
 def _paths(node: Node, users: list[Node], anchors: set[Node], readers: dict[Node, set[Path]]) -> set[Path]:

@@ -96,7 +96,13 @@ def tile_shape(target: Target, dtype: str, m: int | None, n: int | None) -> tupl
         rows = min(_MOST_ROWS, budget // vectors - 1)
     if m is not None and m < rows:
         return m, max(1, min(_MOST_VECTORS, needed if n is not None else _MOST_VECTORS, budget // (m + 1)))
-    return (_height(m, rows) if m is not None else rows), vectors
+    return (_height(m, rows, tallest_tile(target, vectors)) if m is not None else rows), vectors
+
+
+def tallest_tile(target: Target, vectors: int) -> int:
+    """The most rows of a tile of this width whose sums stay in registers, with a vector of B for each column."""
+    budget = target.registers - (1 if target.has_fma else 3)
+    return max(1, min(_MOST_ROWS, budget // vectors - 1))
 
 
 def row_tiles(m: int, rows: int) -> list[tuple[int, int]]:
@@ -112,13 +118,14 @@ def _full_tile(target: Target) -> tuple[int, int]:
     return (6, 2) if target.has_fma else (4, 2)
 
 
-def _height(m: int, rows: int) -> int:
-    if m >= 4 * rows:
-        return rows
-    for height in range(rows, (2 * rows + 2) // 3 - 1, -1):
+def _height(m: int, rows: int, tallest: int) -> int:
+    """A height that divides m, near `rows`; otherwise tiles as even as can be, or whole ones where there are many."""
+    many = m >= 4 * rows
+    lowest = rows - rows // 6 if many else (2 * rows + 2) // 3
+    for height in range(max(rows, tallest), lowest - 1, -1):
         if m % height == 0:
             return height
-    return row_tiles(m, rows)[0][1]
+    return rows if many else row_tiles(m, rows)[0][1]
 
 
 def _even_part(whole: int, longest: int) -> int:

@@ -7,7 +7,7 @@ rows is four anchors at depth 1: row maximum, exponentials, row sum, quotient.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from lamina.base.dims import Dimension
@@ -37,7 +37,8 @@ class Member:
 
 @dataclass(eq=False)
 class Group:
-    """Anchors that become one kernel. `style`: `loops`, `contract`, or `special` for all other kinds."""
+    """Anchors that become one kernel. `style`: `loops`, `contract`, `border` for the zeros of a padded
+    anchor, or `special` for all other kinds."""
 
     members: list[Member]
     style: str
@@ -104,15 +105,22 @@ def _aligned(index: Index, variables: Index) -> int:
     return count
 
 
-def group_anchors(anchors: dict[Node, None]) -> list[Group]:
-    """Groups anchors into kernels, in an order in which they can run."""
+def group_anchors(anchors: dict[Node, None], padded: Collection[Node] = ()) -> list[Group]:
+    """Groups anchors into kernels, in an order in which they can run.
+
+    Args:
+        padded: anchors of which only what lies around their operand is left to write.
+    """
     home: dict[Node, Group] = {}
     groups: list[Group] = []
     for node in anchors:
         member = examine(node, anchors)
         needs = {home[n] for n in member.reads if n in home}
-        group = _join(member, needs, groups)
-        if group is None:
+        group = None if node in padded else _join(member, needs, groups)
+        if node in padded:
+            group = Group([member], "border", 0)
+            groups.append(group)
+        elif group is None:
             style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind
             depth = _depth([member]) if style == "loops" else len(member.domain)
             group = Group([member], style if style in ("loops", "contract") else "special", depth or 0)

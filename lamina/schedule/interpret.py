@@ -18,7 +18,7 @@ from lamina.base.dims import evaluate, evaluate_shape
 from lamina.base.errors import IndexRangeError, VerificationError
 from lamina.graph.interpreter import bind_symbols
 from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
-from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Statement, Store, Update
+from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Routine, Statement, Store, Update
 from lamina.schedule.scalars import OPERATIONS, cast, number
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
@@ -344,21 +344,27 @@ class _Task:
         ]
         width = call.function.vectors * self.target.lanes(call.function.dtype)
         if call.function.kind == "multiply":
-            self._multiply(call.function.rows, width, call.function.masked, given)
+            self._multiply(call.function, width, given)
         else:
             self._pack(call.function.kind == "pack_transposed", width, given)
 
-    def _multiply(self, rows: int, width: int, masked: bool, given: list[Any]) -> None:
+    def _multiply(self, routine: Routine, width: int, given: list[Any]) -> None:
         """A tile of a product; a whole tile reads B and writes C in all of its columns."""
-        (a, a_start), a_row, a_k, (b, b_start), b_k, count, (c, c_start), c_row, again, *columns = given
-        width = columns[0] if masked else width
-        for i in range(rows):
+        (a, a_start), a_row, a_k, (b, b_start), b_k, count, (c, c_start), c_row, again, *more = given
+        width = more.pop(0) if routine.masked else width
+        levels = [(count, a_k, b_k), *zip(*[iter(more)] * 3, strict=True)]
+        run, near, far = routine.block if routine.mode == "blocks" else (routine.rows, a_row, 0)
+        near = 1 if routine.mode == "adjacent" else near
+        steps = [(0, 0)]
+        for extent, a_step, b_step in levels:
+            steps = [(x + i * a_step, y + i * b_step) for i in range(extent) for x, y in steps]
+        for i in range(routine.rows):
+            row = a_start + i % run * near + i // run * far
             for j in range(width):
                 place = c_start + i * c_row + j
                 total = self._read(c, place) if again else number(0, c.dtype)
-                for k in range(count):
-                    left = self._read(a, a_start + i * a_row + k * a_k)
-                    total = total + left * self._read(b, b_start + k * b_k + j)
+                for a_step, b_step in steps:
+                    total = total + self._read(a, row + a_step) * self._read(b, b_start + b_step + j)
                 self._write(c, place, total)
 
     def _pack(self, transposed: bool, width: int, given: list[Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
+from lamina.base.dims import Dimension
 from lamina.schedule.expr import Buffer, Expr, expressions
 
 
@@ -79,6 +80,7 @@ class Routine:
         kind: `multiply` (a tile of a matrix product), `pack_rows` or `pack_transposed` (copies into panels).
         dtype: of the elements; vectors: width of the tile or panel, in vectors.
         rows, mode, masked: of a product: height of the tile, how A lies, whether the last vector is partial.
+        levels: nested loops that make up k; block: where the rows of A lie in mode `blocks`.
     """
 
     kind: str
@@ -87,11 +89,17 @@ class Routine:
     rows: int = 0
     mode: str = ""
     masked: bool = False
+    levels: int = 1
+    block: tuple[int, int, int] = (0, 0, 0)
 
     def __str__(self) -> str:
         if self.kind != "multiply":
             return f"{self.kind}<{self.dtype} {self.vectors}>"
-        return f"multiply<{self.dtype} {self.rows}x{self.vectors} {self.mode}{' masked' if self.masked else ''}>"
+        words = [self.dtype, f"{self.rows}x{self.vectors}", self.mode]
+        words += [str(self.block)] if self.mode == "blocks" else []
+        words += ["masked"] if self.masked else []
+        words += [f"{self.levels} levels"] if self.levels > 1 else []
+        return f"multiply<{' '.join(words)}>"
 
 
 @dataclass
@@ -115,6 +123,7 @@ class Kernel:
         tasks: number of independent tasks; task: the variable that holds the number of the present one.
         body: what one task does.
         locals: scratch buffers, private to a thread.
+        flops: operations of a contraction, a multiply-add counted as two; None where the loops tell.
     """
 
     name: str
@@ -123,6 +132,7 @@ class Kernel:
     body: list[Statement]
     locals: list[Buffer] = field(default_factory=list)
     label: str = ""
+    flops: Dimension | None = None
 
     def buffers(self) -> list[Buffer]:
         """Buffers that are not local, in the order in which they are first met."""

@@ -11,7 +11,14 @@ from lamina.graph import CONSTANT, INPUT, Node
 from lamina.schedule.expr import Buffer, Builder, Expr
 from lamina.schedule.lowering import Index, Lowering, is_inline, is_scalar_constant
 
-VIEWS = (primitives.RESHAPE, primitives.TRANSPOSE, primitives.BROADCAST, primitives.SLICE, primitives.REVERSE)
+VIEWS = (
+    primitives.RESHAPE,
+    primitives.TRANSPOSE,
+    primitives.BROADCAST,
+    primitives.SLICE,
+    primitives.REVERSE,
+    primitives.WINDOWS,
+)
 
 
 @dataclass(frozen=True)
@@ -76,12 +83,24 @@ def merged(labels: str, extents: dict[str, Dimension], layouts: list[dict[str, D
     Returns:
         (outer labels, merged labels): the strides of the merged axis are those of its last label.
     """
-    if not labels:
-        return "", ""
-    start = len(labels) - 1
-    while start > 0 and all(_continues(layout, labels[start - 1], labels[start], extents) for layout in layouts):
-        start -= 1
-    return labels[:start], labels[start:]
+    parts = runs(labels, extents, layouts)
+    return "".join(parts[:-1]), "".join(parts[-1:])
+
+
+def runs(labels: str, extents: dict[str, Dimension], layouts: list[dict[str, Dimension]]) -> list[str]:
+    """Cuts labels into runs that are one long axis in every layout."""
+    result: list[str] = []
+    for label in labels:
+        if result and all(_continues(layout, result[-1][-1], label, extents) for layout in layouts):
+            result[-1] += label
+        else:
+            result.append(label)
+    return result
+
+
+def is_axis(labels: str, extents: dict[str, Dimension], strides: dict[str, Dimension]) -> bool:
+    """Whether these labels are one long axis in a layout."""
+    return len(runs(labels, extents, [strides])) <= 1
 
 
 def _continues(layout: dict[str, Dimension], outer: str, inner: str, extents: dict[str, Dimension]) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lamina.base import dtypes
 from lamina.graph import Node
 from lamina.schedule.collapse import total, unflatten
+from lamina.schedule.epilogue import epilogue
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update
-from lamina.schedule.lowering import Index, Lowering, value_of, widen
+from lamina.schedule.lowering import Index, Lowering, widen
 from lamina.schedule.nests import describe, nest, rewrite
+from lamina.schedule.places import Places
 from lamina.schedule.product import loop_extent
 from lamina.schedule.tasks import TYPICAL_EXTENT, cut, task_range
 
@@ -22,7 +22,7 @@ class PlainContraction:
     Serves element types and shapes that the tiled kernels do not.
     """
 
-    def __init__(self, group: Group, memory: Mapping[Node, Buffer], name: str):
+    def __init__(self, group: Group, memory: Places, name: str):
         self.b = Builder()
         self.group = group
         self.memory = memory
@@ -51,9 +51,7 @@ class PlainContraction:
         return [self._kernel(body, rows, row, sums, column)]
 
     def _resolve(self, node: Node, index: Index) -> Expr | None:
-        if node in self.memory:
-            return self.b.load(self.memory[node], self.b.linear(index, node.shape))
-        return None
+        return self.memory.read(self.b, node, index)
 
     def _sum(self, row: Buffer, column: Expr, sums: list[Expr], product: Expr) -> list[Statement]:
         """Fills the scratch row: along the columns where operands are contiguous there, along the sum elsewhere."""
@@ -79,19 +77,7 @@ class PlainContraction:
 
     def _finish(self, row: Buffer, index: Index, column: Expr) -> list[Statement]:
         """Stores the row, and what is fused behind the contraction."""
-        b, values = self.b, {self.node: self.b.load(row, column)}
-        stores: list[Statement] = []
-
-        def resolve(node: Node, at: Index) -> Expr | None:
-            return values[node] if node in values else self._resolve(node, at)
-
-        for member in self.group.members:
-            node = member.node
-            if node is not self.node:
-                values[node] = widen(b, value_of(b, node, index, resolve))
-            if node in self.memory:
-                stores.append(Store(self.memory[node], b.linear(index, node.shape), b.cast(values[node], node.dtype)))
-        return stores
+        return epilogue(self.b, self.group, self.memory, self.b.load(row, column), index)
 
     def _kernel(self, body: list[Statement], rows: list[Expr], row: Buffer, sums: list[Expr], column: Expr) -> Kernel:
         b, task = self.b, self.b.variable(64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from lamina.schedule.fusion import Group, Member
 from lamina.schedule.loops import Collapse, Kernel, Loop, Statement, Store, Update, operands, walk
 from lamina.schedule.lowering import Index, Lowering, widen
 from lamina.schedule.nests import describe, loop_index, make_accumulator, nest, rewrite
+from lamina.schedule.places import Places
 from lamina.schedule.product import loop_extent
 from lamina.schedule.tasks import MOST_TASKS, TYPICAL_EXTENT, cut, task_range
 
@@ -52,7 +53,7 @@ class RowKernel:
         name: makes names of buffers unique.
     """
 
-    def __init__(self, group: Group, memory: Mapping[Node, Buffer], name: str):
+    def __init__(self, group: Group, memory: Places, name: str):
         self.b = Builder()
         self.group = group
         self.memory = memory
@@ -122,9 +123,7 @@ class RowKernel:
                 return None
             if operand in self.members:
                 return self._read_member(operand, index, member)
-            if operand in self.memory:
-                return self.b.load(self.memory[operand], self.b.linear(index, operand.shape))
-            return None
+            return self.memory.read(self.b, operand, index)
 
         return widen(self.b, Lowering(self.b, resolve).value(node, self._index(member)))
 
@@ -139,13 +138,12 @@ class RowKernel:
     def _through_memory(self, node: Node) -> None:
         """Makes a pointwise member's value readable from later stages."""
         if node in self.memory:
-            buffer, shape, skip = self.memory[node], node.shape, 0
-        else:
-            stage, inner = self.home[node], node.shape[self.depth :]
-            buffer = self._local(inner, dtypes.compute_dtype(node.dtype))
-            shape, skip = inner, self.depth
-            stage.body.append(Store(buffer, self.b.linear(stage.index, inner), self.values[node]))
-        self.results[node] = lambda index: self.b.load(buffer, self.b.linear(index[skip:], shape))
+            self.results[node] = lambda index: self.b.load(self.memory[node], self.memory.at(self.b, node, index))
+            return
+        stage, inner = self.home[node], node.shape[self.depth :]
+        buffer = self._local(inner, dtypes.compute_dtype(node.dtype))
+        stage.body.append(Store(buffer, self.b.linear(stage.index, inner), self.values[node]))
+        self.results[node] = lambda index: self.b.load(buffer, self.b.linear(index[self.depth :], inner))
 
     def _local(self, shape: tuple[Dimension, ...], dtype: str) -> Buffer:
         buffer = Buffer(f"{self.name}_local{len(self.locals)}", shape, dtype, "local")
@@ -156,8 +154,7 @@ class RowKernel:
         node = member.node
         value = self.values[node] = self._value(member, node)
         if node in self.memory:
-            index = self.b.linear(self._index(member), node.shape)
-            self.home[node].body.append(Store(self.memory[node], index, self.b.cast(value, node.dtype)))
+            self.home[node].body.append(self.memory.store(self.b, node, self._index(member), value))
 
     # Folds
 
@@ -211,9 +208,7 @@ class RowKernel:
         node = member.node
         self.results[node] = lambda index: accumulator
         if node in self.memory:
-            index = self.b.linear(self.outer, node.shape)
-            value = self.b.cast(accumulator, node.dtype)
-            self.home[node].after.append(Store(self.memory[node], index, value))
+            self.home[node].after.append(self.memory.store(self.b, node, self.outer, accumulator))
 
     def _publish_kept(self, member: Member, target: Buffer, kept_shape: tuple[Dimension, ...], stage: Stage) -> None:
         node = member.node
@@ -224,9 +219,8 @@ class RowKernel:
             whole = [*self.outer, *(self.b.const(0, INDEX) for _ in node.shape[self.depth :])]
             for k, variable in zip(kept, variables):
                 whole[k] = variable
-            place = self.b.linear(tuple(whole), node.shape)
-            value = self.b.cast(self.b.load(target, self.b.linear(tuple(variables), kept_shape)), node.dtype)
-            stage.after.append(nest(self.b, variables, [Store(self.memory[node], place, value)]))
+            value = self.b.load(target, self.b.linear(tuple(variables), kept_shape))
+            stage.after.append(nest(self.b, variables, [self.memory.store(self.b, node, tuple(whole), value)]))
 
     def _fill(self, member: Member, target: Buffer, shape: tuple[Dimension, ...], task: Expr | None) -> Statement:
         variable = self.b.variable(element_count(shape))

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, Primitive, apply
 from lamina.schedule.anchors import choose_anchors
-from lamina.schedule.contraction import TiledContraction
+from lamina.schedule.borders import border_kernel
+from lamina.schedule.contraction import contraction_kernels
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
+from lamina.schedule.lanewise import lanewise_kernels
 from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
+from lamina.schedule.places import Places
 from lamina.schedule.plain_contraction import PlainContraction
 from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
@@ -96,15 +99,15 @@ class _Scheduler:
     def __init__(self, graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer]):
         self.graph = graph
         self.target = target
-        self.memory: dict[Node, Buffer] = {}
+        self.memory = Places()
         self.aliases: dict[Buffer, Buffer] = {}
         self.state_buffers = state_buffers
         self.copies: list[tuple[Node, Node]] = []
 
     def run(self) -> Schedule:
         graph = self.graph
-        anchors = choose_anchors(graph)
-        groups = group_anchors(anchors)
+        anchors, self.memory.padded = choose_anchors(graph)
+        groups = group_anchors(anchors, set(self.memory.padded.values()))
         self._leaf_buffers()
         self._anchor_buffers(groups)
         in_place = self._order_updates(groups)
@@ -150,10 +153,17 @@ class _Scheduler:
         for group in groups:
             for member in group.members:
                 across = member.reduced and group.style == "loops" and min(member.reduced) < group.depth
-                if member.node in needed or across:
-                    role = "output" if member.node in self.graph.outputs else "temporary"
-                    name = f"t{len(self.memory)}"
-                    self.memory[member.node] = Buffer(name, member.node.shape, member.node.dtype, role)
+                if member.node in self.memory.padded:
+                    self.memory[member.node] = self._new_buffer(self.memory.padded[member.node])
+                elif member.node in needed or across:
+                    self._new_buffer(member.node)
+
+    def _new_buffer(self, node: Node) -> Buffer:
+        """The buffer of a node, made when it is first asked for."""
+        if node not in self.memory:
+            role = "output" if node in self.graph.outputs else "temporary"
+            self.memory[node] = Buffer(f"t{len(self.memory)}", node.shape, node.dtype, role)
+        return self.memory[node]
 
     def _order_updates(self, groups: list[Group]) -> set[Node]:
         """Lets every reader of a state run before the new value is written; says for which states that works."""
@@ -174,11 +184,14 @@ class _Scheduler:
         return in_place
 
     def _lower(self, group: Group, name: str) -> list[Kernel]:
+        if group.style == "border":
+            return [border_kernel(group.members[0].node, self.memory, name)]
         if group.style == "loops":
             return RowKernel(group, self.memory, name).kernels()
         if group.style == "contract":
-            tiled = TiledContraction(group, self.memory, name, self.target).kernels()
-            return tiled or PlainContraction(group, self.memory, name).kernels()
+            tiled = contraction_kernels(group, self.memory, name, self.target)
+            lanewise = tiled or lanewise_kernels(group, self.memory, name)
+            return lanewise or PlainContraction(group, self.memory, name).kernels()
         node = group.members[0].node
         if not has_lowering(node):
             raise CompileError(f"The primitive {node.primitive.name} cannot be compiled yet ({node.source}).")

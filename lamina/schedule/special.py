@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from lamina import primitives
 from lamina.base import dtypes
@@ -12,12 +12,13 @@ from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Declare, Kernel, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
 from lamina.schedule.nests import describe, nest
+from lamina.schedule.places import Places
 
 
 class SpecialKernels:
     """The kernels of one node; which ones depends on its kind or, where the kind says too little, its primitive."""
 
-    def __init__(self, group: Group, memory: Mapping[Node, Buffer], name: str):
+    def __init__(self, group: Group, memory: Places, name: str):
         self.b = Builder()
         self.node = group.members[0].node
         self.memory = memory
@@ -29,9 +30,7 @@ class SpecialKernels:
         return lowering(self)
 
     def _resolve(self, node: Node, index: Index) -> Expr | None:
-        if node in self.memory and node is not self.node:
-            return self.b.load(self.memory[node], self.b.linear(index, node.shape))
-        return None
+        return None if node is self.node else self.memory.read(self.b, node, index)
 
     def read(self, operand: int, index: Index) -> Expr:
         return widen(self.b, self.lowering.value(self.node.inputs[operand], index))

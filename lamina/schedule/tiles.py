@@ -19,7 +19,8 @@ class Band:
     Attributes:
         outer: positions of the outer labels.
         row: first row; height: how many there are.
-        start, end: columns; begin, count: of k.
+        start, end: columns.
+        depth: where each level of k begins; counts: how far it goes.
     """
 
     outer: Mapping[str, Expr]
@@ -27,8 +28,8 @@ class Band:
     height: Expr
     start: Expr
     end: Expr
-    begin: Expr
-    count: Expr
+    depth: Sequence[Expr]
+    counts: Sequence[Expr]
 
 
 class LeftInPlace:
@@ -37,13 +38,24 @@ class LeftInPlace:
     def __init__(self, b: Builder, product: Product):
         self.b, self.product = b, product
         self.row_stride = product.stride(product.left, product.m)
-        self.k_stride = product.stride(product.left, product.k)
-        self.mode = "adjacent" if self.row_stride == 1 and self.k_stride != 1 else "strided"
+        self.steps = [b.dim(product.stride(product.left, level)) for level in product.levels]
+        self.mode = (
+            "adjacent" if self.row_stride == 1 and product.stride(product.left, product.levels[-1]) != 1 else "strided"
+        )
 
-    def arguments(self, band: Band, top: Expr) -> list[Address | Expr]:
+    def block(self, height: int) -> tuple[int, int, int]:
+        """How the rows of a tile lie, for mode `blocks`; all zero where a stride says it."""
+        p = self.product
+        if not p.line or height <= p.line:
+            return (0, 0, 0)
+        near, far = (p.left.strides[label] for label in (p.m[-1], p.m[-2]))
+        return (p.line, int(near), int(far))  # type: ignore[arg-type]
+
+    def start(self, band: Band, top: Expr) -> tuple[Address, Expr]:
+        """The first row's address, and the distance of the rows."""
         left = self.product.left
-        index = self.product.place(self.b, left, band.outer, m=self.b.add(band.row, top), k=band.begin)
-        return [Address(left.buffer, index), self.b.dim(self.row_stride), self.b.dim(self.k_stride)]
+        index = self.product.place(self.b, left, band.outer, band.depth, m=self.b.add(band.row, top))
+        return Address(left.buffer, index), self.b.dim(self.row_stride)
 
 
 class LeftCopied:
@@ -52,13 +64,17 @@ class LeftCopied:
     def __init__(self, b: Builder, buffer: Buffer, first_row: Expr, rows: int, panels: bool):
         self.b, self.buffer, self.first_row, self.rows, self.panels = b, buffer, first_row, rows, panels
         self.mode = "adjacent" if panels else "strided"
+        self.steps = [b.const(rows if panels else 1, INDEX)]
 
-    def arguments(self, band: Band, top: Expr) -> list[Address | Expr]:
-        b = self.b
-        block = b.mul(b.sub(band.row, self.first_row), band.count)
+    def block(self, height: int) -> tuple[int, int, int]:
+        return (0, 0, 0)
+
+    def start(self, band: Band, top: Expr) -> tuple[Address, Expr]:
+        b, count = self.b, band.counts[-1]
+        block = b.mul(b.sub(band.row, self.first_row), count)
         if self.panels:
-            return [Address(self.buffer, b.add(block, top)), b.const(1, INDEX), b.const(self.rows, INDEX)]
-        return [Address(self.buffer, b.add(block, b.mul(top, band.count))), band.count, b.const(1, INDEX)]
+            return Address(self.buffer, b.add(block, top)), b.const(1, INDEX)
+        return Address(self.buffer, b.add(block, b.mul(top, count))), count
 
 
 class RightInPlace:
@@ -66,23 +82,31 @@ class RightInPlace:
 
     def __init__(self, b: Builder, product: Product):
         self.b, self.product = b, product
+        self.steps = [b.dim(product.stride(product.right, level)) for level in product.levels]
 
-    def arguments(self, band: Band, column: Expr) -> list[Address | Expr]:
-        b, p = self.b, self.product
-        index = p.place(b, p.right, band.outer, n=column, k=band.begin)
-        return [Address(p.right.buffer, index), b.dim(p.stride(p.right, p.k))]
+    def start(self, band: Band, column: Expr) -> Address:
+        p = self.product
+        return Address(p.right.buffer, p.place(self.b, p.right, band.outer, band.depth, n=column))
 
 
 class RightPacked:
     """B in zero-padded panels of `width` columns, for every place of the labels in `outer`."""
 
-    def __init__(self, b: Builder, buffer: Buffer, outer: Sequence[str], width: int):
+    def __init__(self, b: Builder, buffer: Buffer, product: Product, outer: Sequence[str], width: int):
         self.b, self.buffer, self.outer, self.width = b, buffer, outer, width
+        self.steps: list[Expr] = []
+        step: Dimension = width
+        for level in reversed(product.levels):
+            self.steps.insert(0, b.dim(step))
+            step = step * product.size(level)
 
-    def arguments(self, band: Band, column: Expr) -> list[Address | Expr]:
-        b, width = self.b, self.b.const(self.width, INDEX)
-        index = (*(band.outer[x] for x in self.outer), b.floordiv(column, width), band.begin, b.const(0, INDEX))
-        return [Address(self.buffer, b.linear(index, self.buffer.shape)), width]
+    def start(self, band: Band, column: Expr) -> Address:
+        b, zero = self.b, self.b.const(0, INDEX)
+        index = (*(band.outer[x] for x in self.outer), b.floordiv(column, b.const(self.width, INDEX)), zero, zero)
+        place = b.linear(index, self.buffer.shape)
+        for begin, step in zip(band.depth, self.steps):
+            place = b.add(place, b.mul(begin, step))
+        return Address(self.buffer, place)
 
 
 class GoalInPlace:
@@ -143,7 +167,7 @@ class TileCalls:
         left: Left,
         right: Right,
         goal: Goal,
-        again: bool = False,
+        again: Expr | bool = False,
     ) -> list[Statement]:
         """The calls for one band: each height in a loop that runs as often as there are such tiles.
 
@@ -151,6 +175,7 @@ class TileCalls:
             again: add to what C holds already.
         """
         b = self.b
+        again = b.const(again, "bool") if isinstance(again, bool) else again
         statements: list[Statement] = []
         done = b.const(0, INDEX)
         for height in self.heights():
@@ -166,16 +191,20 @@ class TileCalls:
         return statements
 
     def _columns(
-        self, band: Band, top: Expr, height: int, left: Left, right: Right, goal: Goal, again: bool
+        self, band: Band, top: Expr, height: int, left: Left, right: Right, goal: Goal, again: Expr
     ) -> list[Statement]:
         """Whole tiles from the first column on, then one that is narrower."""
         b = self.b
 
         def call(column: Expr, vectors: int, columns: Expr | None) -> Call:
-            routine = Routine("multiply", self.dtype, vectors, height, left.mode, columns is not None)
-            arguments = [*left.arguments(band, top), *right.arguments(band, column), band.count]
-            arguments += [*goal.arguments(band, top, column), b.const(again, "bool")]
-            return Call(routine, [*arguments, *([columns] if columns is not None else [])], [goal.buffer])
+            block = left.block(height)
+            mode = "blocks" if block[0] else left.mode
+            levels = list(zip(band.counts, left.steps, right.steps))
+            routine = Routine("multiply", self.dtype, vectors, height, mode, columns is not None, len(levels), block)
+            count, a_step, b_step = levels.pop()
+            arguments: list[Address | Expr] = [*left.start(band, top), a_step, right.start(band, column), b_step, count]
+            arguments += [*goal.arguments(band, top, column), again, *([columns] if columns is not None else [])]
+            return Call(routine, [*arguments, *(x for level in reversed(levels) for x in level)], [goal.buffer])
 
         width, zero = b.const(self.vectors * self.lanes, INDEX), b.const(0, INDEX)
         extent = b.sub(band.end, band.start)

@@ -57,6 +57,62 @@ CASES: list[tuple[str, list[tuple[str, Shape]], dict[str, Any], Shape]] = [
     ("scatter_add", [(FLOAT, (3, 2)), (INDEX, (N,)), (FLOAT, (N, 2))], {"axis": 0}, (3, 2)),
     ("scatter_add_along_axis", [(FLOAT, (N, 3)), (INDEX, (N, 1)), (FLOAT, (N, 1))], {"axis": 1}, (N, 3)),
     ("cumulative_sum", [(FLOAT, (N, 2))], {"axis": 0, "reverse": True, "exclusive": True}, (N, 2)),
+    ("windows", [(FLOAT, (N, 6))], {"axes": (1,), "sizes": (2,), "strides": (2,), "dilations": (1,)}, (N, 3, 2)),
+    (
+        "windows",
+        [(FLOAT, (N + 5, 2))],
+        {"axes": (0,), "sizes": (3,), "strides": (1,), "dilations": (2,)},
+        (N + 1, 2, 3),
+    ),
+    ("windows", [(FLOAT, (N * 2 + 3,))], {"axes": (0,), "sizes": (2,), "strides": (2,), "dilations": (1,)}, (N + 1, 2)),
+    ("dilate", [(FLOAT, (N, 3))], {"factors": (1, 2)}, (N, 5)),
+    ("dilate", [(FLOAT, (N + 1, 3))], {"factors": (3, 1)}, (N * 3 + 1, 3)),
+    (
+        "convolution",
+        [(FLOAT, (N, 5, 2)), (FLOAT, (3, 2, 4))],
+        {"strides": (2,), "padding": ((1, 1),), "dilations": (1,), "groups": 1},
+        (N, 3, 4),
+    ),
+    (
+        "convolution",
+        [(FLOAT, (N, N + 3, 4)), (FLOAT, (3, 2, 2))],
+        {"strides": (1,), "padding": ((1, 1),), "dilations": (1,), "groups": 2},
+        (N, N + 3, 2),
+    ),
+    (
+        "convolution",
+        [(FLOAT, (2, N * 2 + 4, 2)), (FLOAT, (3, 2, 2))],
+        {"strides": (2,), "padding": ((0, 1),), "dilations": (1,), "groups": 1},
+        (2, N + 2, 2),
+    ),
+    (
+        "convolution",
+        [(FLOAT, (N, N * 2 + 1, 2)), (FLOAT, (1, 2, 2))],
+        {"strides": (2,), "padding": ((0, 0),), "dilations": (1,), "groups": 1},
+        (N, N + 1, 2),
+    ),
+    (
+        "convolution_input_gradient",
+        [(FLOAT, (N, 3, 4)), (FLOAT, (3, 2, 4))],
+        {"shape": (N, 5, 2), "strides": (2,), "padding": ((1, 1),), "dilations": (1,), "groups": 1},
+        (N, 5, 2),
+    ),
+    (
+        "convolution_input_gradient",
+        [(FLOAT, (2, N + 2, 2)), (FLOAT, (3, 2, 2))],
+        {"shape": (2, N * 2 + 4, 2), "strides": (2,), "padding": ((0, 1),), "dilations": (1,), "groups": 1},
+        (2, N * 2 + 4, 2),
+    ),
+    (
+        "convolution_kernel_gradient",
+        [(FLOAT, (N, 5, 2)), (FLOAT, (N, 3, 4))],
+        {"shape": (3, 2, 4), "strides": (2,), "padding": ((1, 1),), "dilations": (1,), "groups": 1},
+        (3, 2, 4),
+    ),
+    ("window_max", [(FLOAT, (N, 5, 2))], {"sizes": (2,), "strides": (2,), "padding": ((0, 1),)}, (N, 3, 2)),
+    ("window_max", [(FLOAT, (N, N + 3, 2))], {"sizes": (3,), "strides": (1,), "padding": ((1, 1),)}, (N, N + 3, 2)),
+    ("window_sum", [(FLOAT, (N, 5, 2))], {"sizes": (3,), "strides": (2,), "padding": ((1, 0),)}, (N, 2, 2)),
+    ("window_sum", [(FLOAT, (N, N * 2 + 3, 2))], {"sizes": (2,), "strides": (2,), "padding": ((0, 0),)}, (N, N + 1, 2)),
     ("add", [(FLOAT, (N, 3)), (FLOAT, (N, 3))], {}, (N, 3)),
     ("maximum", [(FLOAT, (N,)), (FLOAT, (N,))], {}, (N,)),
     ("power", [(FLOAT, (N,)), (FLOAT, (N,))], {}, (N,)),
@@ -105,6 +161,13 @@ class SymbolicReader:
         return widened(self.array[tuple(place.value for place in index)])
 
 
+def known_sizes(value: Any, size: int) -> Any:
+    """An attribute with a number in the place of the symbol."""
+    if isinstance(value, tuple):
+        return tuple(known_sizes(item, size) for item in value)
+    return evaluate_shape((value,), {"n": size})[0] if isinstance(value, Dim) else value
+
+
 BY_INDEX = [c for c in WITH_IDS if REGISTRY[c.values[0]].kind in ("movement", "index")]
 
 
@@ -129,8 +192,7 @@ def test_gradient_is_that_of_known_sizes(name: str, operands: list, attrs: dict,
     for size in (1, 4):
         arrays = [np.zeros(size, np.float32), *arrays_for(operands, size)]
         known = [(dtype, evaluate_shape(shape, {"n": size})) for dtype, shape in operands]
-        concrete = {k: evaluate_shape(v, {"n": size}) if isinstance(v, tuple) and name != "contract" else v
-                    for k, v in attrs.items()}  # fmt: skip
+        concrete = {key: known_sizes(value, size) for key, value in attrs.items()}
         static = gradient_graph(name, nodes_for(known), concrete)
         for found, wanted in zip(interpret(symbolic, arrays), interpret(static, arrays), strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-12)

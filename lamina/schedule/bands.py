@@ -1,0 +1,89 @@
+"""Products whose sums are formed at once: C is finished band by band, each while it is in the nearest cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lamina.schedule.expr import INDEX, Expr
+from lamina.schedule.loops import Kernel, Loop, Statement
+from lamina.schedule.nests import describe, rewrite
+from lamina.schedule.tasks import MOST_TASKS, cut
+from lamina.schedule.tiles import Band, GoalInPlace, GoalScratch, LeftInPlace, tile_bound
+from lamina.schedule.tiling import Tiling, known, round_up, share
+
+# Columns of C that are finished together: a scratch band of them stays in the level-1 cache.
+SCRATCH_COLUMNS = 512
+
+
+def multiply_bands(t: Tiling, columns: int | None) -> Kernel:
+    """The kernel whose tasks own bands of C.
+
+    Args:
+        columns: tasks own blocks of so many columns before they own bands; None where a band is as wide as C.
+    """
+    b, p = t.b, t.product
+    task = b.variable(MOST_TASKS)
+    count, outer, tile = t.places()
+    n = p.size(p.n)
+    work = t.plan.rows * known(n) * known(p.depth) // 4
+    if columns is None or not isinstance(n, int):
+        tasks, _ = cut(b, count, work)
+        first, last = share(b, task, tasks, count)
+        start, end, most = b.const(0, INDEX), b.dim(n), n if isinstance(n, int) else None
+    else:
+        blocks, most = -(-n // columns), columns
+        shares, _ = cut(b, count, work // blocks, most=max(1, MOST_TASKS // blocks))
+        tasks = b.mul(shares, b.const(blocks, INDEX))
+        start = b.mul(b.floordiv(task, shares), b.const(columns, INDEX))
+        end = b.min(b.add(start, b.const(columns, INDEX)), b.const(n, INDEX))
+        first, last = share(b, b.rem(task, shares), shares, count)
+    position = t.position(outer, tile)
+    band = t.band(outer, tile, start, end)
+    body = _band(t, band, most)
+    memo: dict[Expr, Expr] = {}
+    places = t.decode(position, outer, tile)
+    body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
+    loop = Loop(position, first, last, body)
+    return Kernel(t.name, tasks, task, [loop], t.locals, label=describe(t.group.nodes))
+
+
+def column_block(t: Tiling, few_rows: bool, most_blocks: int) -> int | None:
+    """Columns that tasks should own before they own rows, None where rows alone are shared out.
+
+    Where m is a batch, B is a weight; it is then split along the same axis when it is read and when it is updated,
+    so that a core finds its own part in its own cache. Where B does not fit the level-2 cache, a part of it that
+    does is kept there while all rows of A pass by.
+    """
+    p = t.product
+    n, depth = p.size(p.n), p.depth
+    if not isinstance(n, int) or n <= t.width or not isinstance(depth, int):
+        return None
+    panels = -(-n // t.width)
+    if few_rows:
+        return -(-panels // most_blocks) * t.width
+    room = t.target.caches[1] // 2 // (depth * t.width * t.size)
+    return max(1, room) * t.width if room < panels else None
+
+
+def _band(t: Tiling, band: Band, most: int | None) -> Sequence[Statement]:
+    """Computes one band and what follows it.
+
+    Args:
+        most: columns that it may have; None where that is open.
+    """
+    b, p = t.b, t.product
+    left = LeftInPlace(b, p)
+    if t.alone and t.target.has_masks:
+        return t.multiply(band, left, GoalInPlace(b, p, p.out))
+    block = round_up(min(most or SCRATCH_COLUMNS, SCRATCH_COLUMNS), t.width)
+    goal = GoalScratch(b, t.local("tile", t.plan.rows * block), block)
+    if most is not None and most <= block:
+        return [*t.multiply(band, left, goal), *t.finish(band, goal)]
+    part = b.variable(tile_bound(p.size(p.n), block))
+    low = b.add(band.start, b.mul(part, b.const(block, INDEX)))
+    narrow = replace(band, start=low, end=b.min(b.add(low, b.const(block, INDEX)), band.end))
+    body = [*t.multiply(narrow, left, goal), *t.finish(narrow, goal)]
+    extent = b.sub(band.end, band.start)
+    parts = b.floordiv(b.add(extent, b.const(block - 1, INDEX)), b.const(block, INDEX))
+    return [Loop(part, b.const(0, INDEX), parts, body)]
