@@ -12,6 +12,7 @@ from lamina.base import dtypes
 from lamina.base.dims import is_static
 from lamina.graph import CONSTANT, INPUT, Node, Primitive, constant
 from lamina.graph.interpreter import run_node
+from lamina.optimize.contractions import widen_halves
 from lamina.optimize.rewrite import Rule
 
 LARGEST_FOLDED = 64
@@ -177,6 +178,7 @@ RULES: dict[Primitive | None, Sequence[Rule]] = {
     p.POWER: [simple_power],
     p.NEGATE: [double_negate],
     p.CAST: [same_cast],
+    p.CONTRACT: [widen_halves],
     p.RESHAPE: [reshape_again],
     p.TRANSPOSE: [transpose_again],
     p.BROADCAST: [broadcast_again],
