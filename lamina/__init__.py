@@ -17,10 +17,12 @@ if TYPE_CHECKING:
         constraints,
         data,
         debug,
+        dtype_policies,
         initializers,
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
@@ -37,8 +39,9 @@ if TYPE_CHECKING:
         set_floatx,
         set_image_data_format,
     )
+    from lamina.dtype_policies import DTypePolicy
     from lamina.initializers import Initializer
-    from lamina.layers import Input, Layer
+    from lamina.layers import Input, KerasTensor, Layer
     from lamina.losses import Loss
     from lamina.metrics import Metric
     from lamina.models import Model, Sequential
@@ -49,13 +52,14 @@ if TYPE_CHECKING:
     from lamina.tensor.function import function
 
 _SUBMODULES = (
-    "activations", "callbacks", "constraints", "data", "datasets", "debug", "initializers", "layers",
-    "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "utils",
+    "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "initializers", "layers",
+    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "utils",
 )  # fmt: skip
 
 # Where names come from; a module stands for its own attribute of that name.
 _NAMES = {
     "Input": "lamina.layers",
+    "KerasTensor": "lamina.layers",
     "Layer": "lamina.layers",
     "Model": "lamina.models",
     "Sequential": "lamina.models",
@@ -64,6 +68,7 @@ _NAMES = {
     "Optimizer": "lamina.optimizers",
     "Initializer": "lamina.initializers",
     "Regularizer": "lamina.regularizers",
+    "DTypePolicy": "lamina.dtype_policies",
     "SeedGenerator": "lamina.random",
     "GradientTape": "lamina.tensor",
     "Tensor": "lamina.tensor",

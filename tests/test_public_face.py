@@ -13,8 +13,13 @@ from lamina.version import __version__
 
 FACE = {
     "": "Sequential Input Model Layer Variable layers activations initializers losses metrics optimizers callbacks ops "
-    "random datasets utils models config Tensor GradientTape function debug",
-    "layers": "Dense Activation Flatten Reshape Dropout Rescaling Layer Input",
+    "random datasets utils models config Tensor KerasTensor GradientTape function debug",
+    "layers": "Dense Activation Flatten Reshape Dropout Rescaling Layer Input Conv1D Conv2D Conv3D Conv2DTranspose "
+    "SeparableConv2D DepthwiseConv2D MaxPooling2D MaxPool2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D "
+    "BatchNormalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization SpectralNormalization "
+    "SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout ZeroPadding2D Cropping2D UpSampling2D Add Subtract "
+    "Multiply Average Maximum Minimum Concatenate Dot add subtract multiply average maximum minimum concatenate dot",
+    "models": "Model Sequential clone_model",
     "activations": "relu sigmoid tanh softmax gelu elu selu softplus softsign linear get",
     "initializers": "Zeros Ones Constant RandomNormal RandomUniform TruncatedNormal GlorotUniform GlorotNormal "
     "HeNormal HeUniform LecunNormal Orthogonal get",
@@ -43,6 +48,13 @@ SIGNATURES = {
     "layers.Dense": "units activation=None use_bias=True kernel_initializer='glorot_uniform' bias_initializer='zeros'",
     "layers.Dropout": "rate noise_shape=None seed=None",
     "layers.Rescaling": "scale offset=0.0",
+    "layers.Concatenate": "axis=-1",
+    "layers.Dot": "axes normalize=False",
+    "layers.Input": "shape=None batch_size=None dtype=None sparse=None batch_shape=None name=None tensor=None "
+    "optional=False",
+    "models.clone_model": "model input_tensors=None clone_function=None call_function=None recursive=False",
+    "Model.summary": "line_length=None positions=None print_fn=None expand_nested=False show_trainable=False "
+    "layer_range=None",
     "optimizers.SGD": "learning_rate=0.01 momentum=0.0 nesterov=False",
     "optimizers.Adam": "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-07 amsgrad=False",
     "optimizers.RMSprop": "learning_rate=0.001 rho=0.9 momentum=0.0 epsilon=1e-07 centered=False",

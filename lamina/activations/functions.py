@@ -24,6 +24,8 @@ def relu(x: Tensor, negative_slope: float = 0.0, max_value: float | None = None,
         threshold: below it the slope is `negative_slope`; from it on, `x` is passed; 0.
     """
     x = ops.convert_to_tensor(x)
+    if threshold == 0.0 and negative_slope == 0.0 and max_value == 6.0:
+        return ops.relu6(x)
     if threshold == 0.0:
         positive = ops.relu(x)
         below = ops.minimum(x, 0.0)

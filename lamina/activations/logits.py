@@ -10,8 +10,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from lamina.base import dtypes
 from lamina.graph import Node
+from lamina.primitives import CAST
 from lamina.tensor import Tensor
+from lamina.tensor.arithmetic import positive
+from lamina.tensor.convert import cast
 
 _nodes: weakref.WeakKeyDictionary[Node, tuple[str, Tensor]] = weakref.WeakKeyDictionary()
 _tensors: dict[int, tuple[weakref.ref[Tensor], str, Tensor]] = {}
@@ -29,11 +33,17 @@ def remember(kind: str, output: Tensor, logits: Any) -> None:
 
 
 def logits_of(kind: str, output: Any) -> Tensor | None:
-    """The numbers of which `output` is the sigmoid or softmax, where that is known."""
+    """The numbers of which `output` is the sigmoid or softmax, where that is known, as its dtype.
+
+    Casts in between do not count: a loss takes half floats as float32.
+    """
     if not isinstance(output, Tensor):
         return None
     if output.symbolic:
-        found = _nodes.get(output.node)
-        return found[1] if found is not None and found[0] == kind else None
+        node = output.node
+        while node not in _nodes and node.primitive is CAST and dtypes.is_float(node.inputs[0].dtype):
+            node = node.inputs[0]
+        found = _nodes.get(node)
+        return positive(cast(found[1], output.dtype)) if found is not None and found[0] == kind else None
     noted = _tensors.get(id(output))
     return noted[2] if noted is not None and noted[0]() is output and noted[1] == kind else None

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lamina.base import dtypes
 from lamina.base.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from lamina.base.policy import DTypePolicy
 
 
 class Config:
@@ -14,6 +18,7 @@ class Config:
 
     Attributes:
         floatx: default dtype of floats; `float32`.
+        dtype_policy: name of the policy of new layers; None (default) for `floatx`.
         epsilon: the small number that guards divisions and logarithms; `1e-7`.
         image_data_format: `channels_last` (default) or `channels_first`.
         threads: worker threads of a native program; `LAMINA_THREADS`, default the cores this process may use.
@@ -26,6 +31,7 @@ class Config:
 
     def __init__(self) -> None:
         self.floatx = "float32"
+        self.dtype_policy: str | None = None
         self.epsilon = 1e-7
         self.image_data_format = "channels_last"
         self.threads = _threads()
@@ -89,3 +95,26 @@ def set_image_data_format(data_format: str) -> None:
     if data_format not in ("channels_last", "channels_first"):
         raise ArgumentError(f"data_format must be 'channels_last' or 'channels_first'. Received: {data_format!r}.")
     config.image_data_format = data_format
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy that new layers get: that of `floatx` unless one was set."""
+    from lamina.base.policy import DTypePolicy
+
+    return DTypePolicy()
+
+
+def set_dtype_policy(policy: DTypePolicy | str | None) -> None:
+    """Sets the policy of layers that are made from now on.
+
+    Args:
+        policy: a `DTypePolicy` or its name, such as `"mixed_bfloat16"` or `"float32"`; None for that of `floatx`.
+
+    Raises:
+        ArgumentError: if there is no such policy.
+    """
+    from lamina.base.policy import DTypePolicy
+
+    if policy is not None and not isinstance(policy, DTypePolicy):
+        policy = DTypePolicy(policy)
+    config.dtype_policy = None if policy is None else policy.name

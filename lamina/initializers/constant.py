@@ -44,7 +44,7 @@ class Constant(Initializer):
             raise ShapeError(
                 f"Constant: a value of shape {value.shape} does not fit a weight of shape {tuple(shape)}."
             ) from None
-        return ops.convert_to_tensor(np.ascontiguousarray(filled), dtype=standard_dtype(dtype))
+        return ops.convert_to_tensor(np.array(filled), dtype=standard_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         plain = isinstance(self.value, (bool, int, float))

@@ -1,8 +1,11 @@
-"""What a layer that is called inside of another one learns from it: is this training?"""
+"""What a layer that is called inside of another one learns from it: is this training? How are weights read?"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from lamina.base import dtypes
+from lamina.tensor.state import autocast, state
 
 
 class CallContext:
@@ -43,3 +46,13 @@ class entered:
     def __exit__(self, *exception: Any) -> None:
         _context.training = self._outer
         _context.depth -= 1
+
+
+def reading(layer: Any) -> autocast:
+    """`with reading(layer):` around a layer's own computation reads float weights as the dtype in which it computes.
+
+    Where that is also the dtype of its weights, and of those of the layers around it, they are read as they are.
+    """
+    compute = layer.compute_dtype
+    mixed = compute != layer.variable_dtype or state.autocast is not None
+    return autocast(compute if mixed and layer.autocast and dtypes.is_float(compute) else None)

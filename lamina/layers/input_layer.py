@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina.base.errors import ArgumentError
 from lamina.layers.layer import Layer
+from lamina.layers.symbolic import KerasTensor, start_tensor
 
 
 class InputLayer(Layer):
@@ -57,17 +58,17 @@ class InputLayer(Layer):
                 )
         self.batch_shape = tuple(batch_shape)
         self.built = True
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """The shape of the input, batch included, as a symbolic tensor would have it."""
-        return self.batch_shape
+        start_tensor(self, self.batch_shape, self.dtype)
 
     def call(self, inputs: Any) -> Any:
         return inputs
 
     def compute_output_shape(self, input_shape: Any = None) -> tuple[int | None, ...]:
         return self.batch_shape
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        start_tensor(self, self.batch_shape, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
@@ -80,8 +81,23 @@ def Input(
     sparse: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
-) -> InputLayer:
-    """The first item of a `Sequential`: says the shape of one sample. Arguments as of `InputLayer`."""
-    return InputLayer(
-        shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape, name=name
-    )
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
+    """A tensor without a value, on which layers are called to make a `Model`; or the first item of a `Sequential`.
+
+    Args:
+        shape, batch_size, dtype, batch_shape, name: as of `InputLayer`. Two inputs whose shapes have None for the same
+            axis are taken to be of one size there.
+        sparse, tensor, optional: accepted as in Keras; only False, None and False are possible.
+
+    Example:
+        inputs = Input((784,))
+        hidden = Dense(64, activation="relu")(inputs)
+        model = Model(inputs, Dense(10)(hidden))
+    """
+    layer = InputLayer(
+        shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape, input_tensor=tensor,
+        optional=optional, name=name,
+    )  # fmt: skip
+    return layer.output

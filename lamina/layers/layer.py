@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from lamina import ops, regularizers
+from lamina import dtype_policies, ops, regularizers
 from lamina.base import dtypes, trees
-from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, LaminaError
+from lamina.base.policy import DTypePolicy
 from lamina.graph.source import source_scope
+from lamina.layers import symbolic
 from lamina.layers import weights as weighing
 from lamina.layers.arguments import (
     call_parameters,
@@ -21,9 +21,9 @@ from lamina.layers.arguments import (
     constructor_arguments,
     is_tensor,
     prepare,
-    shape_structure,
 )  # fmt: skip
-from lamina.layers.context import current_training, entered
+from lamina.layers.building import build_for, marking_built
+from lamina.layers.context import current_training, entered, reading
 from lamina.layers.input_spec import InputSpec
 from lamina.objects import unique_name
 from lamina.tensor import Variable
@@ -39,8 +39,9 @@ class Layer:
     Args:
         activity_regularizer: penalty on the outputs, added to the loss; none.
         trainable: whether training changes the weights; True.
-        dtype: of weights and computation; `floatx()` when None.
-        autocast: whether float inputs are cast to `dtype`; True.
+        dtype: a dtype, of weights and computation; or a `DTypePolicy` or its name, such as `"mixed_bfloat16"`; the
+            policy of the process, that of `floatx()` unless it was set, when None.
+        autocast: whether float inputs and weights are cast to `compute_dtype`; True.
         name: the class name in snake case, numbered, when None.
 
     Raises:
@@ -63,10 +64,11 @@ class Layer:
             )
         self._name = name or unique_name(type(self).__name__)
         self._trainable = bool(trainable)
-        self._dtype = _dtype_name(dtype)
+        self._dtype_policy = dtype_policies.get(dtype)
         self._weights: list[Variable] = []
         self._frozen: list[Variable] = []
         self._losses: list[Any] = []
+        self._calls: list[symbolic.Call] = []
         self._build_shape: Any = None
         self._input_shape_arg = check_keywords(type(self).__name__, kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -83,7 +85,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
-            cls.build = _marking_built(cls.__dict__["build"])  # type: ignore[method-assign]
+            cls.build = marking_built(cls.__dict__["build"])  # type: ignore[method-assign]
 
     # ---- what subclasses write ----
 
@@ -102,6 +104,9 @@ class Layer:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Computes the outputs for tensors, arrays or nested lists of numbers; builds the layer at the first call.
 
+        For what an `Input` gives, and what layers and operations made of that, nothing is computed yet: the call
+        becomes a part of the models that are made from its outputs.
+
         Args:
             training: whether this is a training step; what the enclosing layer call says when None.
 
@@ -112,23 +117,24 @@ class Layer:
             raise LaminaError(
                 f"{type(self).__name__}.__init__() did not call `super().__init__()`. Make that its first line."
             )
+        if symbolic.is_symbolic(args, kwargs):
+            return symbolic.call(self, args, kwargs)
         args, kwargs, training = self._arguments(args, kwargs)
         with source_scope(self._name), entered(training) as outermost:
             if outermost:
                 self._clear_losses()
-            self._check_inputs(args, kwargs)
-            if not self.built:
-                self._build_for(args, kwargs)
-            outputs = self.call(*args, **kwargs)
+            self._prepare_call(args, kwargs)
+            with reading(self):
+                outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in trees.flatten(outputs):
-                    self.add_loss(self.activity_regularizer(output))
+                    self.add_loss(weighing.activity_penalty(self.activity_regularizer, output))
         return outputs
 
     def _arguments(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:
         """Arguments as tensors, and whether this is training."""
         parameters = call_parameters(type(self).call)
-        cast = self._dtype if self.autocast and dtypes.is_float(self._dtype) else None
+        cast = self.compute_dtype if self.autocast and dtypes.is_float(self.compute_dtype) else None
         args = tuple(prepare(a, cast) for a in args)
         kwargs = {key: prepare(value, cast) for key, value in kwargs.items()}
         training = kwargs.get("training")
@@ -146,6 +152,12 @@ class Layer:
         kwargs["training"] = training
         return args, kwargs, training
 
+    def _prepare_call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Checks the inputs, and builds the layer if that is to be done."""
+        self._check_inputs(args, kwargs)
+        if not self.built:
+            build_for(self, args, kwargs)
+
     def _check_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         if self.input_spec is None:
             return
@@ -157,24 +169,6 @@ class Layer:
         for i, (spec, tensor) in enumerate(zip(specs, tensors, strict=True)):
             if isinstance(spec, InputSpec):
                 spec.check(tensor, self._title(), i)
-
-    def _build_for(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Builds for these arguments; a `build` with several parameters `x_shape` gets the shape of each `x`."""
-        before = len(self._weights)
-        wanted = [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        names = list(call_parameters(type(self).call))
-        given = dict(zip(names, args, strict=False)) | dict(kwargs)
-        try:
-            if len(wanted) > 1:
-                self.build(**{p.name: shape_structure(given.get(p.name.removesuffix("_shape"))) for p in wanted})
-            else:
-                first = args[0] if args else next(iter(kwargs.values()), None)
-                self.build(shape_structure(first))
-        except Exception:
-            del self._weights[before:]  # so that a second try does not have the weights twice
-            self.built = False
-            raise
-        self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of this shape, None for sizes that are not known.
@@ -209,13 +203,15 @@ class Layer:
             regularizer: penalty on it; none.
             constraint: projection of it after each update; none.
             name: `"variable"` when None.
-            autocast, aggregation, layout, overwrite_with_gradient: accepted as in Keras, without effect here.
+            autocast: whether `call` reads it as the dtype in which the layer computes; True.
+            aggregation, layout, overwrite_with_gradient: accepted as in Keras, without effect here.
         """
         if "_name" not in self.__dict__:
             raise LaminaError(f"{type(self).__name__}: call `super().__init__()` before `add_weight()`.")
         variable = weighing.make(
-            self._name, shape, initializer, dtypes.canonical(dtype) if dtype else self._dtype, trainable, name
+            self._name, shape, initializer, dtypes.canonical(dtype) if dtype else self.variable_dtype, trainable, name
         )
+        variable.autocast = autocast
         weighing.attach(variable, regularizer, constraint)
         self._weights.append(variable)
         if not self._trainable and variable.trainable:
@@ -324,23 +320,51 @@ class Layer:
         return self._name
 
     @property
-    def dtype(self) -> str:
-        """The dtype of the weights."""
-        return self._dtype
+    def input(self) -> Any:
+        """The symbolic tensor, or the structure of them, of the first call on such; also the model's, for a model."""
+        made = self._first_call("input")
+        return made.args[0] if made.args else next(iter(made.kwargs.values()), made.outputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor, or the structure of them, that the first call on such gave."""
+        return self._first_call("output").outputs
+
+    def _first_call(self, wanted: str) -> symbolic.Call:
+        if not self._calls:
+            raise ArgumentError(
+                f"{self._title()} has no {wanted}: it was never called on a symbolic tensor. Call it on an "
+                "`Input(...)`, or on what another layer gave for one."
+            )
+        return self._calls[0]
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In which dtypes the layer computes and keeps its weights; a name can be assigned before it is built."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtype_policies.get(value)
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype of the computation; that of the weights."""
-        return self._dtype
+        """The dtype of the computation and the outputs."""
+        return self._dtype_policy.compute_dtype
 
-    variable_dtype = compute_dtype
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    dtype = variable_dtype
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make a layer like this one.
 
         A class that does not define it gets the arguments of its own constructor, where those are plain values.
         """
-        config: dict[str, Any] = {"name": self._name, "trainable": self._trainable, "dtype": self._dtype}
+        config: dict[str, Any] = {"name": self._name, "trainable": self._trainable, "dtype": self._dtype_policy.name}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
@@ -361,33 +385,14 @@ class Layer:
         if config and not self.built:
             self.build(config["input_shape"])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but symbolic tensors and the calls on them, which a model makes again."""
+        made = self.__dict__["_constructor_call"]
+        kept = ((), {}) if symbolic.symbolic_tensors(made) else made
+        return {**self.__dict__, "_calls": [], "_constructor_call": kept}
+
     def _title(self) -> str:
         return f"{type(self).__name__} layer {self._name!r}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self._name}, built={self.built}>"
-
-
-def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
-    """`build` of a subclass, which need not say itself that it is done."""
-
-    @functools.wraps(build)
-    def marked(self: Layer, *args: Any, **kwargs: Any) -> None:
-        with source_scope(self._name):
-            build(self, *args, **kwargs)
-        self.built = True
-        shapes = args or tuple(kwargs.values())
-        self._build_shape = shapes[0] if len(shapes) == 1 else list(shapes)
-
-    return marked
-
-
-def _dtype_name(dtype: Any) -> str:
-    """The name of a dtype, also from the config of one of Keras' dtype policies."""
-    if dtype is None:
-        return floatx()
-    if isinstance(dtype, Mapping):
-        dtype = dtype.get("config", {}).get("name", floatx())
-    if isinstance(dtype, str) and dtype.startswith("mixed_"):
-        raise ArgumentError(f"dtype {dtype!r}: mixed precision is not supported. Use a single dtype such as 'float32'.")
-    return dtypes.canonical(dtype)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import constraints, initializers, regularizers
+from lamina import constraints, initializers, ops, regularizers
 from lamina.base import dtypes
 from lamina.base.dims import Dim
 from lamina.base.errors import ArgumentError, DataError, ShapeError
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 # Attributes that hold no part of a layer.
 _INTERNAL = frozenset(
-    {"_constructor_call", "_losses", "_frozen", "_build_shape", "input_spec", "_weights", "_programs", "_shapes"}
-)
+    {
+        "_constructor_call", "_losses", "_frozen", "_build_shape", "input_spec", "_weights", "_programs", "_tensors",
+        "_calls",
+    }
+)  # fmt: skip
 
 
 def make(owner: str, shape: Any, initializer: Any, dtype: str, trainable: bool, name: str | None) -> Variable:
@@ -124,6 +127,15 @@ def penalties(weights: Sequence[Variable]) -> list[Any]:
     """The penalties of the weights that have a regularizer."""
     pairs = [(getattr(v, "regularizer", None), v) for v in weights]
     return [regularizer(variable) for regularizer, variable in pairs if regularizer is not None]
+
+
+def activity_penalty(regularizer: Any, output: Any) -> Any:
+    """The penalty of a layer's output, for each row of the batch."""
+    output = ops.convert_to_tensor(output)
+    if dtypes.is_float(output.dtype):  # a sum of many halves may not fit into a half
+        output = ops.cast(output, dtypes.compute_dtype(output.dtype))
+    penalty = regularizer(output)
+    return ops.divide_no_nan(penalty, ops.cast(output.dims[0], penalty.dtype)) if output.dims else penalty
 
 
 def set_values(title: str, weights: Sequence[Variable], values: Any) -> None:

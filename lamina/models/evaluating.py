@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.callbacks import CallbackList
-from lamina.data import ArrayData, BatchSource
+from lamina.data import ArrayData
 from lamina.data.batches import is_batch_source
 from lamina.models.arguments import optional_count, refuse_with_batches, verbosity
 from lamina.models.epochs import ArrayEpochs, BatchEpochs, BatchHooks, Logs
@@ -28,7 +28,7 @@ def evaluation(
     if is_batch_source(x) and not isinstance(x, ArrayData):
         y, sample_weight = [*rest, None, None][:2]
         refuse_with_batches(y=y, sample_weight=sample_weight)
-        source = BatchSource(x, steps, argument, model._several_inputs)
+        source = model._source(x, steps, argument)
 
         def prepare(batch: ArrayData) -> ArrayData:
             return model._ready(model._accept(batch))
@@ -64,7 +64,7 @@ def predict(
     hooks = BatchHooks(told, "predict")
     epochs: ArrayEpochs | BatchEpochs
     if program is None:
-        source = BatchSource(x, steps, "x", model._several_inputs)
+        source = model._source(x, steps, "x")
         program = model._prediction(model._accept(source.peek()))
         epochs = BatchEpochs(model, model._accept, model._prediction, dict, lambda: None, source, hooks)
     else:

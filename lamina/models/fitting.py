@@ -55,7 +55,7 @@ class Fit:
         steps = optional_count("steps_per_epoch", steps)
         data = self.model._ready(data.weighted(class_weight))
         if steps is not None and steps != -(-data.rows // batch_size):
-            self._train_on_source(BatchSource(ArrayBatches(data, batch_size, shuffle), steps), None)
+            self._train_on_source(self.model._source(ArrayBatches(data, batch_size, shuffle), steps, "x"), None)
             return
         program = self.model._training(data, shuffle and data.rows > 1, whole=True)
         program.reseed(make_default_seed())
@@ -65,7 +65,7 @@ class Fit:
     def train_on_batches(self, x: Any, class_weight: Any, steps: Any, **given: Any) -> None:
         """Chooses a generator or dataset to train on; `given` are arguments that do not go with one."""
         refuse_with_batches(**given)
-        source = BatchSource(x, optional_count("steps_per_epoch", steps), "x", self.model._several_inputs)
+        source = self.model._source(x, optional_count("steps_per_epoch", steps), "x")
         self._train_on_source(source, class_weight)
 
     def _train_on_source(self, source: BatchSource, class_weight: Any) -> None:

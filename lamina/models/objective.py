@@ -1,77 +1,116 @@
-"""What a training is about: the loss and the metrics that `compile` was given."""
+"""What a training is about: the losses and the metrics that `compile` was given."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from lamina import losses, metrics, ops
-from lamina.base.errors import ArgumentError, DataError
-
-_ACCURACY = ("accuracy", "acc")
-_CROSSENTROPY = ("crossentropy", "ce")
+from lamina.base.errors import ArgumentError
+from lamina.models.output_objective import OutputObjective
+from lamina.models.outputs import Outputs
 
 
 class Objective:
-    """The loss and metrics of a model with one output.
+    """The losses and metrics of a model.
 
     Args:
-        loss: a name, `Loss`, function `f(y_true, y_pred)`, or None when only `add_loss` counts.
-        unweighted, weighted: metrics without and with sample weights: names, `Metric`s or functions.
-        loss_weight: factor of the loss.
+        loss: a name, `Loss`, function `f(y_true, y_pred)`, for all outputs; or a list or dict with one for each, or
+            None for an output without; None when only `add_loss` counts.
+        unweighted, weighted: metrics without and with sample weights: names, `Metric`s or functions; of several
+            outputs a list or dict with a metric or list of metrics for each.
+        loss_weights: factors of the losses.
 
     Attributes:
-        tracker: running mean of the loss.
+        loss: as given, names and functions made into `Loss`es.
+        tracker: running mean of the whole loss.
         built: whether names such as `"accuracy"` have been resolved, for which shapes must be known.
     """
 
-    def __init__(self, loss: Any, unweighted: Any = None, weighted: Any = None, loss_weight: Any = None):
-        self._given = (_as_list(unweighted, "metrics"), _as_list(weighted, "weighted_metrics"))
-        self._loss_weight = _loss_weight(loss_weight)
-        self.loss = _find_loss(loss)
+    def __init__(self, loss: Any, unweighted: Any = None, weighted: Any = None, loss_weights: Any = None):
+        _check_metrics(unweighted, "metrics")
+        _check_metrics(weighted, "weighted_metrics")
+        self._given = (unweighted, weighted)
+        self._loss_weights = loss_weights
+        self.loss = _find_losses(loss)
         self.tracker = metrics.Mean(name="loss")
-        self._unweighted: list[Any] = []
-        self._weighted: list[Any] = []
+        self._parts: list[OutputObjective] = []
+        self._outputs: Outputs | None = None
+        self._values: list[Any] | None = None
         self.built = False
 
-    def build(self, target: Sequence[int | None] | None, output: Sequence[int | None]) -> None:
+    def build(self, targets: Sequence[Any], outputs: Outputs) -> None:
         """Makes the metrics.
 
         Args:
-            target, output: shapes of the targets and of the model's output, with the batch; None: no targets.
+            targets: the shape of the targets of each output, with the batch; None for an output without.
+            outputs: the outputs of the model.
         """
         if self.built:
             return
-        unweighted, weighted = self._given
-        if target is None:
-            if unweighted or weighted:
-                raise DataError("compile() was given metrics, but there are no targets `y` to compare with.")
-            target = output
-        self._unweighted = [_find_metric(m, target, output) for m in unweighted]
-        self._weighted = [_find_metric(m, target, output) for m in weighted]
-        _make_names_unique(self.metrics)
+        found = self._assign(outputs)
+        unweighted, weighted = (
+            _metrics_of(given, outputs, argument)
+            for given, argument in zip(self._given, ("metrics", "weighted_metrics"))
+        )
+        weights = _weights_of(self._loss_weights, outputs)
+        several = len(outputs.names) > 1
+        self._parts = [
+            OutputObjective(
+                found[i], weights[i], unweighted[i], weighted[i], targets[i], outputs.shapes[i],
+                name if several else None, outputs.argument(i),
+            )
+            for i, name in enumerate(outputs.names)
+        ]  # fmt: skip
+        with_loss = [part for part in self._parts if part.loss is not None]
+        if len(with_loss) == 1:
+            with_loss[0].tracker = None  # it would say what the whole loss says
+        self._outputs = outputs
         self.built = True
+
+    def _assign(self, outputs: Outputs) -> list[Any]:
+        """The loss of each output."""
+        if not isinstance(self.loss, (list, tuple, dict)):
+            return [self.loss] * len(outputs.names)
+        return outputs.assigned(self.loss, "loss")
 
     @property
     def metrics(self) -> list[Any]:
-        """The tracker of the loss, then the metrics in the order given."""
-        return [self.tracker, *self._unweighted, *self._weighted]
+        """The tracker of the loss, those of the losses of several outputs, then the metrics in the order given."""
+        return [metric for _, metric in self.named()]
+
+    def named(self) -> list[tuple[str, Any]]:
+        """The metrics, each with the name of its result, in the order in which `evaluate` lists them."""
+        trackers = [part.tracker for part in self._parts if part.tracker is not None]
+        if isinstance(self.loss, dict) and self._outputs is not None and isinstance(self._outputs.structure, dict):
+            order = [f"{name}_loss" for name in self.loss]
+            trackers.sort(key=lambda t: order.index(t.name) if t.name in order else len(order))
+        used: Counter[str] = Counter()
+        found = []
+        for metrics_of, prefix in (("unweighted", ""), ("weighted", "weighted_")):
+            for part in self._parts:
+                for metric in getattr(part, metrics_of):
+                    found.append((_unique_name(metric.name, part.name, prefix, used), metric))
+        if len(self._parts) > 1:
+            found.sort(key=lambda pair: pair[0])
+        return [(t.name, t) for t in [self.tracker, *trackers]] + found
 
     def compute_loss(self, y: Any, y_pred: Any, sample_weight: Any, penalties: Sequence[Any]) -> Any:
-        """The scalar to minimise: the loss, and the penalties of regularizers and `add_loss`.
+        """The scalar to minimise: the losses, and the penalties of regularizers and `add_loss`.
 
         Args:
-            y: targets, or None.
-            sample_weight: `(batch,)`, or None.
+            y: targets: of several outputs in their structure, None for one without; or None.
+            sample_weight: `(batch,)`, or None; of several outputs in their structure.
         """
-        terms = list(penalties)
-        if self.loss is not None:
-            if y is None:
-                raise DataError("The model was compiled with a loss, which needs targets, but no `y` was given.")
-            value = self.loss(y, y_pred, sample_weight=sample_weight)
-            terms.insert(0, value if self._loss_weight is None else value * self._loss_weight)
+        self._values = []
+        terms = []
+        for part, *given in self._each(y, y_pred, sample_weight):
+            value = None if part.loss is None else part.value(*given)
+            self._values.append(value)
+            if value is not None:
+                terms.append(value if part.weight is None else value * part.weight)
+        terms += penalties
         if not terms:
             raise ArgumentError("There is nothing to minimise: compile() was given no loss, and no layer adds one.")
         total = terms[0]
@@ -86,112 +125,95 @@ class Objective:
             loss: the step's loss; count: how many samples it had.
         """
         self.tracker.update_state(loss, sample_weight=count)
-        if y is None:
-            return
-        for metric in self._unweighted:
-            metric.update_state(y, y_pred)
-        for metric in self._weighted:
-            metric.update_state(y, y_pred, sample_weight=sample_weight)
+        values = self._values or [None] * len(self._parts)
+        self._values = None
+        for value, (part, *given) in zip(values, self._each(y, y_pred, sample_weight)):
+            part.update(value, count, *given)
+
+    def _each(self, y: Any, y_pred: Any, sample_weight: Any) -> Iterable[tuple[OutputObjective, Any, Any, Any]]:
+        """Every output with its targets, predictions and weights."""
+        assert self._outputs is not None, "the objective is built before it is used"
+        spread = self._outputs.spread
+        return zip(self._parts, spread(y), spread(y_pred), spread(sample_weight))
 
     def reset(self) -> None:
         for metric in self.metrics:
             metric.reset_state()
 
-    def check_labels(self, y: np.ndarray | None, output: Sequence[int | None]) -> None:
-        """Checks that class numbers lie in the range that the output has.
+    def check_labels(self, targets: Sequence[Any]) -> None:
+        """Checks that class numbers lie in the range that their output has.
+
+        Args:
+            targets: an array, or None, for each output.
 
         Raises:
             DataError: naming the first row that does not.
         """
-        classes = output[-1] if output else None
-        if y is None or classes is None or y.size == 0 or not _is_sparse(self.loss):
-            return
-        ignored = getattr(self.loss, "ignore_class", None)
-        low, high = y.min(), y.max()
-        if low >= 0 and high < classes:
-            return
-        wrong = ~((y >= 0) & (y < classes))
-        if ignored is not None:
-            wrong &= y != ignored
-        if not wrong.any():
-            return
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(
-            f"y holds the label {y[place]} in row {place[0]}, but the model's output has {classes} classes, so that "
-            f"labels must be 0 to {classes - 1} ({int(wrong.sum())} of {y.size} labels are out of range). "
-            + ("Labels seem to count from 1: subtract 1." if low == 1 and high == classes else "")
-            + (f"Give the last layer {int(high) + 1} units, or relabel." if low >= 0 and low != 1 else "")
-        )
+        assert self._outputs is not None, "the objective is built before it is used"
+        for part, y, shape in zip(self._parts, targets, self._outputs.shapes):
+            part.check_labels(y, shape)
 
 
-def _as_list(given: Any, argument: str) -> list[Any]:
-    if given is None:
-        return []
-    if isinstance(given, dict):
-        given = list(given.values())
-    if not isinstance(given, list | tuple):
+def _check_metrics(given: Any, argument: str) -> None:
+    if given is not None and not isinstance(given, (list, tuple, dict)):
         raise ArgumentError(
             f"compile(): {argument} must be a list of metrics. Received: {given!r}. Put it into a list: [{given!r}]."
         )
-    flat: list[Any] = []
-    for item in given:
-        flat.extend(item if isinstance(item, list | tuple) else [item])
-    return flat
 
 
-def _loss_weight(given: Any) -> float | None:
-    if isinstance(given, dict):
-        given = list(given.values())
-    if isinstance(given, list | tuple):
-        if len(given) != 1:
-            raise ArgumentError(f"compile(): loss_weights must have one number for each output. Received: {given!r}.")
-        given = given[0]
-    return None if given is None else float(given)
-
-
-def _find_loss(identifier: Any) -> Any:
-    if isinstance(identifier, list | tuple) and len(identifier) == 1:
-        identifier = identifier[0]
-    loss = losses.get(identifier)
+def _find_losses(given: Any) -> Any:
+    """Losses for identifiers, in the same structure; a list or dict with one entry stays one."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        return {key: _find_losses(item) for key, item in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_find_losses(item) for item in given]
+    loss = losses.get(given)
     if loss is None or isinstance(loss, losses.Loss):
         return loss
     return losses.LossFunctionWrapper(loss, name=getattr(loss, "__name__", "loss"))
 
 
-def _find_metric(identifier: Any, target: Sequence[int | None], output: Sequence[int | None]) -> Any:
-    """A metric by identifier; `"accuracy"` and `"crossentropy"` by the shapes of targets and output."""
-    name = identifier if isinstance(identifier, str) else None
-    if name is not None and name.lower() in _ACCURACY + _CROSSENTROPY:
-        return _by_shapes(name, target, output)
-    metric = metrics.get(identifier)
-    if not isinstance(metric, metrics.Metric):
-        metric = metrics.MeanMetricWrapper(metric, name=name or getattr(metric, "__name__", "metric"))
-    if name is not None:
-        metric.name = name
-    return metric
+def _metrics_of(given: Any, outputs: Outputs, argument: str) -> list[list[Any]]:
+    """The metrics of each output, as flat lists."""
+    count = len(outputs.names)
+    if not given:
+        return [[] for _ in range(count)]
+    if count == 1:
+        return [_flat(given)]
+    if isinstance(given, (list, tuple)) and not isinstance(outputs.structure, dict) and len(given) != count:
+        raise ArgumentError(
+            f"compile(): {argument} must have one metric or list of metrics for each of the {count} outputs: a list, "
+            f"or a dict by name ({', '.join(map(repr, outputs.names))}). Received: {given!r}."
+        )
+    return [_flat(item) for item in outputs.assigned(given, argument)]
 
 
-def _by_shapes(name: str, target: Sequence[int | None], output: Sequence[int | None]) -> Any:
-    kind = metrics.resolve_accuracy(target, output)
-    if name.lower() in _CROSSENTROPY:
-        kind = {
-            metrics.BinaryAccuracy: metrics.BinaryCrossentropy,
-            metrics.SparseCategoricalAccuracy: metrics.SparseCategoricalCrossentropy,
-            metrics.CategoricalAccuracy: metrics.CategoricalCrossentropy,
-        }[kind]
-    return kind(name=name)
+def _flat(given: Any) -> list[Any]:
+    """Metrics in nested lists and dicts as one list; a config of a metric is one of them."""
+    if isinstance(given, dict) and "class_name" not in given:
+        return [m for item in given.values() for m in _flat(item)]
+    if isinstance(given, (list, tuple)):
+        return [m for item in given for m in _flat(item)]
+    return [] if given is None else [given]
 
 
-def _make_names_unique(found: list[Any]) -> None:
-    seen: dict[str, int] = {}
-    for metric in found:
-        number = seen.get(metric.name, 0)
-        seen[metric.name] = number + 1
-        if number:
-            metric.name = f"{metric.name}_{number}"
+def _weights_of(given: Any, outputs: Outputs) -> list[float | None]:
+    """The factor of the loss of each output."""
+    if given is None:
+        return [None] * len(outputs.names)
+    if not isinstance(given, (list, tuple, dict)):
+        given = [given]
+    found = outputs.assigned(given, "loss_weights")
+    if not all(w is None or (isinstance(w, (int, float)) and not isinstance(w, bool)) for w in found):
+        raise ArgumentError(f"compile(): loss_weights must have one number for each output. Received: {given!r}.")
+    return [None if w is None else float(w) for w in found]
 
 
-def _is_sparse(loss: Any) -> bool:
-    function = getattr(loss, "fn", None)
-    name = getattr(function, "__name__", "")
-    return isinstance(loss, losses.SparseCategoricalCrossentropy) or name == "sparse_categorical_crossentropy"
+def _unique_name(name: str, output: str | None, prefix: str, used: Counter[str]) -> str:
+    """The name of a result, with that of its output; with a prefix, then a number, if there is one of that name."""
+    before = "" if output is None else f"{output}_"
+    full = f"{before}{name}"
+    if prefix and full in used:
+        full = f"{before}{prefix}{name}"
+    used[full] += 1
+    return full if used[full] == 1 else f"{full}_{used[full] - 1}"

@@ -115,9 +115,9 @@ def results_of(objective: Any) -> tuple[list[str], list[Any]]:
     """Names and values of all running metrics; a metric with several results gives each under its own name."""
     names: list[str] = []
     values: list[Any] = []
-    for metric in objective.metrics:
+    for name, metric in objective.named():
         result = metric.result()
-        entries = result if isinstance(result, dict) else {metric.name: result}
+        entries = result if isinstance(result, dict) else {name: result}
         names += entries.keys()
         values += entries.values()
     return names, values

@@ -11,7 +11,7 @@ from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.dims import Dim, format_shape, is_static
 from lamina.base.errors import ShapeError
-from lamina.base.trees import flatten
+from lamina.base.trees import flatten, map_structure
 from lamina.graph import Graph, Node, input_node
 from lamina.graph.loop import BATCH, LoopProgram
 from lamina.models.forms import DataForm
@@ -168,24 +168,22 @@ def _shuffled(trace: Trace, form: DataForm) -> _Feed:
 
 
 def _data_inputs(trace: Trace, form: DataForm, rows: Dim) -> list[Tensor]:
-    several = len(form.inputs) > 1
-    forms = [(f"x{i}" if several else "x", f) for i, f in enumerate(form.inputs)]
-    if form.target is not None:
-        forms.append(("y", form.target))
-    data = [trace.input((rows, *f.shape), f.dtype, name) for name, f in forms]
-    if form.weighted:
-        data.append(trace.input((rows,), "float32", "sample_weight"))
-    return data
+    named = [("x", form.inputs), ("y", form.targets), ("sample_weight", form.weights)]
+    return [
+        trace.input((rows, *f.shape), f.dtype, f"{name}{i}" if len(part.rows) > 1 else name)
+        for name, part in named
+        for i, f in enumerate(part.rows)
+    ]
 
 
 def _split(form: DataForm, batch: list[Tensor]) -> tuple[Any, Any, Any]:
     """Inputs as the model takes them, targets, weights. Targets of type float64 become `floatx`, as inputs do."""
-    count = len(form.inputs)
-    x = form.nest(batch[:count])
-    y: Any = batch[count] if form.target is not None else None
-    if y is not None and dtypes.is_float(y.dtype) and y.dtype != floatx():
-        y = ops.cast(y, floatx())
-    return x, y, batch[-1] if form.weighted else None
+    x, y, weights = form.split(batch)
+    return x, map_structure(_as_target, y), weights
+
+
+def _as_target(y: Tensor) -> Any:
+    return ops.cast(y, floatx()) if dtypes.is_float(y.dtype) and y.dtype != floatx() else y
 
 
 def _batch_size() -> Any:

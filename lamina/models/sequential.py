@@ -8,9 +8,12 @@ from typing import Any
 
 from lamina import ops
 from lamina.base.errors import ArgumentError, DataError
+from lamina.base.trees import map_structure
 from lamina.data import ArrayData
 from lamina.layers import InputLayer, Layer, deserialize, serialize
+from lamina.layers.symbolic import origin
 from lamina.models.model import Model
+from lamina.tensor import Tensor
 from lamina.tensor.state import eagerly
 
 Shape = tuple[int | None, ...]
@@ -32,12 +35,13 @@ class Sequential(Model):
     """
 
     _several_inputs = False
+    _several_outputs = False
 
-    def __init__(self, layers: Iterable[Layer] | None = None, trainable: bool = True, name: str | None = None):
+    def __init__(self, layers: Iterable[Layer | Tensor] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name, trainable=trainable)
         self._input_layer: InputLayer | None = None
         self._chain: list[Layer] = []
-        self._shapes: list[Any] = []
+        self._tensors: list[Any] = []
         self._input_shape: Shape | None = None
         for layer in [layers] if isinstance(layers, Layer) else layers or ():
             self.add(layer)
@@ -49,7 +53,7 @@ class Sequential(Model):
         """The layers in order, without the `Input`."""
         return list(self._chain)
 
-    def add(self, layer: Layer, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | Tensor, rebuild: bool = True) -> None:
         """Appends a layer.
 
         Args:
@@ -58,6 +62,8 @@ class Sequential(Model):
         Raises:
             ArgumentError: if it is no layer, or there is one of its name already, or an `Input` that is not first.
         """
+        if isinstance(layer, Tensor):
+            layer = self._layer_of_input(layer)
         if isinstance(layer, InputLayer):
             self._add_input(layer)
             return
@@ -73,6 +79,15 @@ class Sequential(Model):
             except Exception:
                 del self._chain[-1]
                 raise
+
+    def _layer_of_input(self, tensor: Tensor) -> InputLayer:
+        made = origin(tensor.node) if tensor.symbolic else None
+        if made is None or not isinstance(made[0].layer, InputLayer):
+            raise ArgumentError(
+                f"Sequential {self.name!r} is made of layers, and an `Input(...)` as first item. Received the tensor "
+                f"{tensor!r} that a layer gave. Make a model of such tensors with Model(inputs, outputs)."
+            )
+        return made[0].layer
 
     def _add_input(self, layer: InputLayer) -> None:
         if self._chain or self._input_layer is not None:
@@ -99,7 +114,7 @@ class Sequential(Model):
             raise ArgumentError(f"Sequential {self.name!r} has no layers to remove.")
         layer = self._chain.pop()
         self._programs = {}
-        del self._shapes[len(self._chain) :]
+        del self._tensors[len(self._chain) + 1 :]
         return layer
 
     # ---- building and calling ----
@@ -115,25 +130,24 @@ class Sequential(Model):
             raise ArgumentError(f"Sequential {self.name!r} has no Input: give `build()` the shape of a batch.")
         if not self._chain:
             raise ArgumentError(f"Sequential {self.name!r} has no layers. Add one with `add()`.")
+        if tuple(shape) != self._input_shape:
+            self._tensors = []
         self._input_shape = tuple(shape)
-        self._shapes = self._build_chain(self._shapes, self._input_shape)
+        self._connect()
         self.built = True
 
-    def _build_chain(self, known: list[Any], shape: Any) -> list[Any]:
-        """Builds each layer for the output of the one before; returns the shapes of all outputs."""
-        shapes: list[Any] = []
+    def _connect(self) -> None:
+        """Calls each layer on the output of the one before, from the first that was not called yet."""
         with eagerly():
-            for i, layer in enumerate(self._chain):
-                if not layer.built:
-                    layer.build(shape)
-                    layer.built = True
-                elif i < len(known):
-                    shape = known[i]
-                    shapes.append(shape)
-                    continue
-                shape = layer.compute_output_shape(shape)
-                shapes.append(shape)
-        return shapes
+            if not self._tensors:
+                if self._input_layer is None or self._input_layer.batch_shape != self._input_shape:
+                    dtype = self.compute_dtype if self._input_layer is None else self._input_layer.dtype
+                    first = InputLayer(batch_shape=self._input_shape, dtype=dtype)
+                else:
+                    first = self._input_layer
+                self._tensors = [first.output]
+            for layer in self._chain[len(self._tensors) - 1 :]:
+                self._tensors.append(layer(self._tensors[-1]))
 
     def _build_on(self, data: ArrayData) -> None:
         if not self.built:
@@ -162,18 +176,44 @@ class Sequential(Model):
         return self.compute_dtype if self._input_layer is None else self._input_layer.dtype
 
     @property
+    def input(self) -> Any:
+        """The symbolic input."""
+        return self._ends()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output."""
+        return self._ends()[-1]
+
+    def _ends(self) -> list[Any]:
+        if not self.built:
+            raise ArgumentError(
+                f"Sequential {self.name!r} is not built: its input shape and output shape are not known yet. Begin it "
+                "with an `Input(...)`, or call `build(input_shape)`."
+            )
+        if not self._tensors:  # a copy, whose layers were not called yet
+            self._connect()
+        return self._tensors
+
+    @property
+    def input_names(self) -> list[str]:
+        """The name of the input."""
+        return [self.input.name]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the output: that of the last layer."""
+        return [self._chain[-1].name]
+
+    @property
     def input_shape(self) -> Shape:
         """Shape of a batch of inputs."""
-        if self._input_shape is None:
-            raise ArgumentError(f"Sequential {self.name!r} is not built: its input shape is not known yet.")
-        return self._input_shape
+        return self._ends()[0].shape if self._input_shape is None else self._input_shape
 
     @property
     def output_shape(self) -> Any:
         """Shape of a batch of outputs."""
-        if not self.built:
-            raise ArgumentError(f"Sequential {self.name!r} is not built: its output shape is not known yet.")
-        return self._shapes[-1]
+        return _shapes(self._ends()[-1])
 
     def _accept(self, data: ArrayData) -> ArrayData:
         """One number a sample becomes a row of one; other inputs must have the shape that the model takes."""
@@ -195,7 +235,12 @@ class Sequential(Model):
         return data
 
     def _layer_shapes(self) -> dict[int, Any]:
-        return {id(layer): shape for layer, shape in zip(self._chain, self._shapes)}
+        tensors = self._ends()[1:] if self.built else []
+        return {id(layer): _shapes(tensor) for layer, tensor in zip(self._chain, tensors)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but programs and symbolic tensors, which are made again when needed."""
+        return {**super().__getstate__(), "_tensors": []}
 
     # ---- description ----
 
@@ -217,6 +262,11 @@ class Sequential(Model):
         if not model.built and model._chain and config.get("build_input_shape") is not None:
             model.build(tuple(config["build_input_shape"]))
         return model
+
+
+def _shapes(output: Any) -> Any:
+    """The shape of a symbolic output, or the structure of shapes of several."""
+    return map_structure(lambda t: t.shape, output)
 
 
 def _fits(actual: Shape, wanted: Shape) -> bool:

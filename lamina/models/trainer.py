@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lamina import optimizers
@@ -16,16 +17,19 @@ from lamina.models.arguments import DEFAULT_BATCH_SIZE, check_count, verbosity
 from lamina.models.epochs import run_batch
 from lamina.models.evaluating import evaluation, predict, run_evaluation
 from lamina.models.fitting import Fit
-from lamina.models.forms import DataForm, form_of
+from lamina.models.forms import form_of
 from lamina.models.objective import Objective
+from lamina.models.outputs import Outputs
+from lamina.models.profiling import Profiling
 from lamina.models.program import Program, ResultReader
 from lamina.models.programs import Builder
+from lamina.models.samples import SampleSource, gather
 from lamina.tensor.state import eagerly
 
 Callbacks = Callback | CallbackList | Iterable[Callback] | None
 
 
-class Trainer:
+class Trainer(Profiling):
     """What a model can do as a whole: learn, be measured, predict.
 
     Attributes:
@@ -36,6 +40,7 @@ class Trainer:
 
     name: str
     built: bool
+    dtype_policy: Any
 
     def _start_trainer(self) -> None:
         self.optimizer: Any = None
@@ -65,20 +70,27 @@ class Trainer:
 
         Args:
             optimizer: an optimizer or its name.
-            loss: a loss, its name, or a function `f(y_true, y_pred)`; None when layers add losses themselves.
-            loss_weights: factor of the loss.
-            metrics: list of metrics, names or functions to watch; `"accuracy"` chooses the kind by the shapes.
+            loss: a loss, its name, or a function `f(y_true, y_pred)`; None when layers add losses themselves. Of a
+                model with several outputs one for all, or a list, or a dict by the names of the outputs; None in it
+                for an output without.
+            loss_weights: factor of the loss, or a list or dict of factors.
+            metrics: list of metrics, names or functions to watch; `"accuracy"` chooses the kind by the shapes. Of
+                several outputs a list or dict with a metric or a list of metrics for each.
             weighted_metrics: the same, taking sample weights into account.
             run_eagerly: whether to run in the NumPy interpreter, slow but easy to look into.
             check_numerics: whether to look for NaN and infinity at every step, in data, state and outputs. The
                 first is undone and reported as a NumericError naming the operation, layer and line.
-            steps_per_execution, jit_compile, auto_scale_loss: accepted as in Keras, without effect: steps run in
-                one compiled program in any case.
+            auto_scale_loss: whether the optimizer of a model with the dtype policy `"mixed_float16"` is wrapped in a
+                `LossScaleOptimizer`; True.
+            steps_per_execution, jit_compile: accepted as in Keras, without effect: steps run in one compiled program
+                in any case.
 
         Raises:
             ArgumentError: if a name is unknown.
         """
         found = optimizers.get(optimizer)
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16":
+            found = optimizers.scaled(found)
         objective = Objective(loss, metrics, weighted_metrics, loss_weights)
         self.optimizer = found
         self._objective = objective
@@ -107,7 +119,8 @@ class Trainer:
 
     @property
     def metrics_names(self) -> list[str]:
-        return [m.name for m in self.metrics]
+        """The names of the results, in the order in which `evaluate` lists them."""
+        return [] if self._objective is None else [name for name, _ in self._objective.named()]
 
     def reset_metrics(self) -> None:
         """Empties the running metrics, which `train_on_batch` and `test_on_batch` add to."""
@@ -156,9 +169,10 @@ class Trainer:
         """Trains the model.
 
         Args:
-            x: inputs, one row a sample: array, list, tensor or frame; or a generator, PyDataset or other iterable
-                of batches `(x, y)` or `(x, y, sample_weight)`. Arrays are read in place.
-            y: targets; None with batches.
+            x: inputs, one row a sample: array, list, tensor or frame, of several inputs a list or a dict by name; or
+                a generator, PyDataset or other iterable of batches `(x, y)` or `(x, y, sample_weight)`. Arrays are
+                read in place.
+            y: targets, of several outputs a list or a dict by name; None with batches.
             batch_size: rows of a step; 32.
             epochs: the epoch at which to stop, counted from 0; so `initial_epoch` of them were run before.
             verbose: 0 silent, 1 or `"auto"` a progress bar, 2 a line for each epoch.
@@ -167,7 +181,7 @@ class Trainer:
             validation_data: `(x, y)`, `(x, y, sample_weight)`, or batches, to validate on.
             shuffle: whether the order of rows is drawn anew for each epoch; of no effect with batches.
             class_weight: dict from class number to its weight in the loss.
-            sample_weight: weight of each sample in the loss, `(rows,)`.
+            sample_weight: weight of each sample in the loss, `(rows,)`; one for all outputs, or as `y`.
             steps_per_epoch: steps of an epoch; None for one pass over the data.
             validation_steps: the same for validation.
             validation_batch_size: `batch_size` when None.
@@ -298,35 +312,38 @@ class Trainer:
 
     def _data(self, x: Any, y: Any = None, sample_weight: Any = None) -> ArrayData:
         """The user's data, checked against the shape of the model's input."""
-        return self._accept(ArrayData.of(x, y, sample_weight, several_inputs=self._several_inputs))
+        return self._accept(gather(x, y, sample_weight, inputs=self._several_inputs, outputs=self._several_outputs))
 
+    def _source(self, x: Any, steps: int | None, argument: str) -> SampleSource:
+        """Batches that the user gave."""
+        return SampleSource(x, steps, argument, self._several_inputs, self._several_outputs)
+
+    # Whether lists of arrays are taken for several inputs, or outputs, rather than for rows.
     _several_inputs = True
+    _several_outputs = True
 
     def _accept(self, data: ArrayData) -> ArrayData:
         """The data as the model takes it; raises DataError if it cannot be so."""
         return data
 
     def _ready(self, data: ArrayData) -> ArrayData:
-        """Builds what the data's shapes are needed for, and checks labels; returns the data."""
+        """Builds what the data's shapes are needed for, and checks labels; returns the data as the losses take it."""
         objective = self._compiled()
-        form = form_of(data)
-        output = self._output_shape(data, form)
-        if not objective.built:
-            if isinstance(output, list | dict) or (output and not isinstance(output[0], int | None)):
-                raise ArgumentError(
-                    f"Model {self.name!r} returns several outputs; training works with one. Received outputs of "
-                    f"shapes {output}."
-                )
-            objective.build(None if data.y is None else data.y.shape, output)
-        objective.check_labels(data.y, output)
-        return data
+        outputs = self._outputs_for(data)
+        targets = outputs.targets(data.y)
+        weights = outputs.weights(data.weights, targets)
+        objective.build([None if y is None else y.shape for y in targets], outputs)
+        objective.check_labels(targets)
+        y, weight = outputs.gathered(targets), outputs.gathered(weights)
+        return data if y is data.y and weight is data.weights else replace(data, y=y, weights=weight)
 
-    def _output_shape(self, data: ArrayData, form: DataForm) -> Any:
-        """Shape of the output, found once for each form of data; builds the model."""
-        key = ("output", form.inputs, form.structure)
+    def _outputs_for(self, data: ArrayData) -> Outputs:
+        """The outputs for such data, found once for each form of it; builds the model."""
+        key = ("output", form_of(data).inputs)
         if key not in self._programs:
             self._build_on(data)
-            self._programs[key] = self.compute_output_shape(map_structure(_shape_of_any_rows, data.x))  # type: ignore[attr-defined]
+            shapes = self.compute_output_shape(map_structure(_shape_of_any_rows, data.x))  # type: ignore[attr-defined]
+            self._programs[key] = Outputs(shapes, getattr(self, "output_names", ()))
         return self._programs[key]
 
     def _build_on(self, data: ArrayData) -> None:
@@ -372,7 +389,7 @@ class Trainer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the compiled programs, which are made again when needed."""
-        return {**self.__dict__, "_programs": {}}
+        return {**super().__getstate__(), "_programs": {}}  # type: ignore[dict-item]
 
 
 def _shape_of_any_rows(array: Any) -> tuple[int | None, ...]:

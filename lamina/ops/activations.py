@@ -14,20 +14,20 @@ from lamina.ops.logic import where
 from lamina.ops.reduction import reduce, sum
 from lamina.ops.shaping import split
 from lamina.tensor.arithmetic import add, divide, greater, multiply, negative, subtract
+from lamina.tensor.dispatch import apply
 from lamina.tensor.tensor import Tensor
 
 
 def relu(x: Any) -> Tensor:
     """`max(x, 0)`; the gradient at 0 is 0."""
     x = core.convert(x)
-    x = core.cast(x, "int32") if x.dtype == "bool" else x
-    # A choice rather than a maximum, whose gradient would be shared between equal operands; NaN stays NaN.
-    return where(x <= 0, 0, x)
+    return apply(P.RELU, core.cast(x, "int32") if x.dtype == "bool" else x, ceiling=None)
 
 
 def relu6(x: Any) -> Tensor:
     """`min(max(x, 0), 6)`"""
-    return minimum(relu(x), 6)
+    x = core.convert(x)
+    return apply(P.RELU, core.cast(x, "int32") if x.dtype == "bool" else x, ceiling=6)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:

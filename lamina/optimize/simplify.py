@@ -138,6 +138,17 @@ def reduce_nothing(node: Node) -> Node | None:
     return node.inputs[0] if not node.attrs.get("axes", True) else None
 
 
+def reduce_single(node: Node) -> Node | None:
+    """Axes of extent 1 hold nothing to fold."""
+    inner, axes = node.inputs[0], node.attrs["axes"]
+    single = {a for a in axes if inner.shape[a] == 1}
+    if not single or node.dtype != inner.dtype:
+        return None
+    kept = [a for a in range(inner.rank) if a not in single]
+    rest = tuple(kept.index(a) for a in axes if a not in single)
+    return _REDUCERS[node.primitive](p.reshape(inner, [inner.shape[a] for a in kept]), rest)
+
+
 def reduce_transposed(node: Node) -> Node | None:
     """Folding a transposed array folds the array itself, along the axes as they lie in memory."""
     inner = node.inputs[0]
@@ -166,7 +177,7 @@ _REDUCERS = {
     p.REDUCE_ANY: p.reduce_any, p.REDUCE_ALL: p.reduce_all,
 }  # fmt: skip
 
-_REDUCER_RULES: Sequence[Rule] = [reduce_nothing, reduce_transposed]
+_REDUCER_RULES: Sequence[Rule] = [reduce_nothing, reduce_single, reduce_transposed]
 
 RULES: dict[Primitive | None, Sequence[Rule]] = {
     None: [fold_constants],

@@ -10,11 +10,12 @@ from lamina.objects import Registry
 from lamina.optimizers import schedules
 from lamina.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from lamina.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from lamina.optimizers.loss_scale import LossScaleOptimizer
 from lamina.optimizers.optimizer import Optimizer
 from lamina.optimizers.schedules import LearningRateSchedule
 from lamina.optimizers.sgd import SGD
 
-_CLASSES = [SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Nadam]
+_CLASSES = [SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Nadam, LossScaleOptimizer]
 
 _registry = Registry("optimizer", "lamina.optimizers", _CLASSES, {c.__name__.lower(): c for c in _CLASSES})
 
@@ -52,7 +53,14 @@ def get(identifier: Any) -> Optimizer | None:
     return found
 
 
+def scaled(optimizer: Optimizer | None) -> Optimizer | None:
+    """An optimizer wrapped in one that scales the loss; None, and one that does so already, as it is."""
+    if optimizer is None or isinstance(optimizer, LossScaleOptimizer):
+        return optimizer
+    return LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+
+
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LearningRateSchedule", "Nadam", "Optimizer", "RMSprop",
-    "deserialize", "get", "schedules", "serialize",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LearningRateSchedule", "LossScaleOptimizer", "Nadam",
+    "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize",
 ]  # fmt: skip

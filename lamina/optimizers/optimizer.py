@@ -287,7 +287,9 @@ class Optimizer(OptimizerState):
         before = [v.value for v in variables]
         update()
         for variable, old in zip(variables, before, strict=True):
-            variable.assign(ops.where(condition, variable, old))
+            new = variable.value
+            if not (new.symbolic and new.node is old.node):  # a program need not store what nothing changed
+                variable.assign(ops.where(condition, new, old))
 
     def _average(self) -> None:
         """Moves the averages on; the first one is the variable itself."""

@@ -67,9 +67,10 @@ class OptimizerState:
         """Sets the values of `variables`, in their order."""
         if not self.built:
             raise LaminaError(f"{type(self).__name__} has no state yet: call `build(trainable_variables)` first.")
-        if len(weights) != len(self._variables):
+        variables = self.variables
+        if len(weights) != len(variables):
             raise ArgumentError(
-                f"{type(self).__name__} has {len(self._variables)} variables. Received: {len(weights)} arrays."
+                f"{type(self).__name__} has {len(variables)} variables. Received: {len(weights)} arrays."
             )
-        for variable, value in zip(self._variables, weights, strict=True):
+        for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)

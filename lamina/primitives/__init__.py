@@ -17,6 +17,7 @@ from lamina.primitives import (
     movement,
     pooling,
     random,
+    rectifier,
     reduction,
     scatter,
     transcendental,
@@ -145,6 +146,7 @@ from lamina.primitives.movement import (
 )
 from lamina.primitives.pooling import WINDOW_MAX, WINDOW_SUM, window_max, window_sum
 from lamina.primitives.random import RANDOM_BITS, RANDOM_PERMUTATION, random_bits, random_permutation
+from lamina.primitives.rectifier import RELU, relu
 from lamina.primitives.reduction import (
     ARGMAX,
     ARGMIN,
@@ -205,6 +207,7 @@ _FAMILIES = (
     movement,
     pooling,
     random,
+    rectifier,
     reduction,
     scatter,
     sliding,

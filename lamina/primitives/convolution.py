@@ -26,11 +26,11 @@ from lamina.primitives.convolution_views import (
     phase_kernel,
     result_view,
 )
-from lamina.primitives.cutting import concatenate, slice
+from lamina.primitives.cutting import slice
 from lamina.primitives.declare import NUMBERS, Typed, check_dtype, check_same_dtype, check_shape, describe, in_float32
-from lamina.primitives.movement import full, reshape, transpose
+from lamina.primitives.movement import full, reshape
 from lamina.primitives.samples import available, strided, values
-from lamina.primitives.windows import check_positive, rounded_up, window_count
+from lamina.primitives.windows import check_positive, interleaved, rounded_up, window_count
 
 Padding = Sequence[tuple[int, int]]
 
@@ -220,7 +220,7 @@ def _input_gradient_expand(node: Node) -> Node:
     shape, strides = node.attrs["shape"], node.attrs["strides"]
     counts = [rounded_up("convolution", extent, stride) for extent, stride in zip(shape[1:-1], strides)]
     parts = [_phase(node, places, counts) for places in product(*map(range, strides))]
-    whole = _interleaved(parts, strides) if len(parts) > 1 else parts[0]
+    whole = interleaved(parts, strides)
     return slice(whole, [0] * whole.rank, shape)
 
 
@@ -237,17 +237,6 @@ def _phase(node: Node, places: Sequence[int], counts: Sequence[Dimension]) -> No
     part, padding = met
     dilations = [phase.dilation for phase in chosen]
     return convolution(part, phase_kernel(kernel, chosen, groups), [1] * len(chosen), padding, dilations, groups)
-
-
-def _interleaved(parts: Sequence[Node], strides: Sequence[int]) -> Node:
-    """Puts the phases, the last axis's fastest, each to its places."""
-    rows, *counts, channels = parts[0].shape
-    spatial = len(strides)
-    stacked = concatenate(*(reshape(part, (1, *part.shape)) for part in parts), axis=0)
-    apart = reshape(stacked, (*strides, rows, *counts, channels))
-    order = [spatial, *(axis for k in range(spatial) for axis in (spatial + 1 + k, k)), 2 * spatial + 1]
-    joined = [count * stride for count, stride in zip(counts, strides)]
-    return reshape(transpose(apart, order), (rows, *joined, channels))
 
 
 def _input_gradient_samples() -> Iterator[Sample]:

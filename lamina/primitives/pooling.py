@@ -22,7 +22,7 @@ from lamina.primitives.logic import equal, less, logical_not, select
 from lamina.primitives.movement import broadcast_in_dim, full, full_like, reshape
 from lamina.primitives.reduction import lowest, reduce_max, reduce_min, reduce_sum
 from lamina.primitives.samples import available, strided, values
-from lamina.primitives.windows import check_positive, dilate, window_count, windows
+from lamina.primitives.windows import check_positive, interleaved, window_count, windows
 
 Padding = Sequence[tuple[int, int]]
 
@@ -97,14 +97,14 @@ def _spread(node: Node, at: Callable[[int], Node], everywhere: Callable[[Shape, 
         apart = [d for count, size in zip(node.shape[1:-1], sizes) for d in (count, size)]
         kept = [0, *range(1, len(apart), 2), len(apart) + 1]
         joined = [count * size for count, size in zip(node.shape[1:-1], sizes)]
-        whole = reshape(
-            everywhere((node.shape[0], *apart, node.shape[-1]), kept), (node.shape[0], *joined, node.shape[-1])
-        )
+        found = everywhere((node.shape[0], *apart, node.shape[-1]), kept)
+        whole = reshape(found, (node.shape[0], *joined, node.shape[-1]))
     else:
-        whole = reduce(add, (_placed(at(k), tap, sizes, strides) for k, tap in enumerate(_taps(sizes))))
+        whole = interleaved([_phase(node, at, first) for first in product(*map(range, strides))], strides)
     low = [0, *(before for before, _ in padding), 0]
+    start = [_least(before, stop) for before, stop in zip(low, whole.shape)]
     reach = [_least(stop, before + d) for stop, before, d in zip(whole.shape, low, x.shape)]
-    inside = slice(whole, low, reach)
+    inside = slice(whole, start, reach)
     return pad(inside, [0] * x.rank, [d - here for d, here in zip(x.shape, inside.shape)])
 
 
@@ -114,9 +114,21 @@ def _least(a: Dimension, b: Dimension) -> Dimension:
     return b if isinstance(more, int) and more > 0 else a
 
 
-def _placed(part: Node, tap: Sequence[int], sizes: Sequence[int], strides: Sequence[int]) -> Node:
-    after = [size - 1 - place for size, place in zip(sizes, tap)]
-    return pad(dilate(part, (1, *strides, 1)), (0, *tap, 0), (0, *after, 0))
+def _phase(node: Node, at: Callable[[int], Node], first: Sequence[int]) -> Node:
+    """What `_spread` gives to every `stride`-th place of a padded axis, from the first one on."""
+    sizes, strides = node.attrs["sizes"], node.attrs["strides"]
+    more = [-(-size // stride) - 1 for size, stride in zip(sizes, strides)]
+    terms = []
+    for number, tap in enumerate(_taps(sizes)):
+        if any((place - start) % stride for place, start, stride in zip(tap, first, strides)):
+            continue
+        before = [(place - start) // stride for place, start, stride in zip(tap, first, strides)]
+        after = [extra - low for extra, low in zip(more, before)]
+        terms.append(pad(at(number), (0, *before, 0), (0, *after, 0)))
+    if terms:
+        return reduce(add, terms)
+    counts = [count + extra for count, extra in zip(node.shape[1:-1], more)]
+    return full((node.shape[0], *counts, node.shape[-1]), 0, node.dtype)
 
 
 def _numpy_fold(fold: Any, start: Callable[[str], Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from lamina.base.dims import Dim, Dimension, divide
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.graph import Node, Primitive, Sample, Spec, apply
 from lamina.primitives.arithmetic import add
-from lamina.primitives.cutting import pad, slice
+from lamina.primitives.cutting import concatenate, pad, slice
 from lamina.primitives.declare import Typed, check_axes, describe, surely_not_negative
 from lamina.primitives.movement import reshape, transpose
 from lamina.primitives.samples import available, strided, values
@@ -198,6 +198,23 @@ def windows(
     if not axes:
         return x
     return apply(WINDOWS, x, axes=tuple(axes), sizes=tuple(sizes), strides=tuple(strides), dilations=tuple(dilations))
+
+
+def interleaved(parts: Sequence[Node], strides: Sequence[int]) -> Node:
+    """Puts arrays that hold every `stride`-th place of the spatial axes, each from its own first place, together.
+
+    Args:
+        parts: of shape (rows, *spatial, channels), one for each first place, the last axis's fastest.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    rows, *counts, channels = parts[0].shape
+    spatial = len(strides)
+    stacked = concatenate(*(reshape(part, (1, *part.shape)) for part in parts), axis=0)
+    apart = reshape(stacked, (*strides, rows, *counts, channels))
+    order = [spatial, *(axis for k in range(spatial) for axis in (spatial + 1 + k, k)), 2 * spatial + 1]
+    joined = [count * stride for count, stride in zip(counts, strides)]
+    return reshape(transpose(apart, order), (rows, *joined, channels))
 
 
 # --- dilate ----------------------------------------------------------------------------------------------------------

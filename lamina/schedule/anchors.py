@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lamina.base.dims import element_count
 from lamina.graph import CONSTANT, INPUT, Graph, Node
+from lamina.primitives import RESHAPE
 from lamina.schedule.lowering import is_inline, is_scalar_constant
-from lamina.schedule.operands import needs_memory
+from lamina.schedule.operands import needs_memory, views_between
 from lamina.schedule.places import can_hold
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
@@ -29,16 +30,19 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Node]]:
         for operand in dict.fromkeys(node.inputs):
             users[operand].append(node)
     forced = set(graph.roots)
+    views: set[Node] = set()
+    for node in order:
+        if node.kind == "contract":
+            forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
+            views.update(view for operand in node.inputs for view in views_between(operand))
     costs = _cone_costs(order, forced)
     anchors: set[Node] = set()
     readers: dict[Node, set[Path]] = {}
     for node in reversed(order):
         if node.primitive is INPUT or node.primitive is CONSTANT:
             continue
-        if node.kind == "contract":
-            forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
         paths = _paths(node, users[node], anchors, readers)
-        if node in forced or not is_inline(node) or _store_is_better(node, paths, costs):
+        if node in forced or not is_inline(node) or (node not in views and _store_is_better(node, paths, costs)):
             anchors.add(node)
         readers[node] = paths
     padded = _inside_their_padding([n for n in order if n in forced], set(graph.roots))
@@ -77,8 +81,10 @@ def _spreads(user: Node, operand: Node) -> bool:
 
 
 def _store_is_better(node: Node, paths: set[Path], costs: dict[Node, int]) -> bool:
-    if is_scalar_constant(node):
+    if is_scalar_constant(node) or node.primitive is RESHAPE:
         return False
+    if node.kind == "movement" and _spreads(node, node.inputs[0]):
+        return False  # what is spread is stored instead: it has fewer elements
     cost = costs[node]
     if cost > LARGEST_CONE:
         return True
@@ -88,15 +94,26 @@ def _store_is_better(node: Node, paths: set[Path], costs: dict[Node, int]) -> bo
 
 
 def _cone_costs(order: list[Node], forced: set[Node]) -> dict[Node, int]:
-    """Operations to compute one element of a node from memory, an estimate."""
+    """Operations to compute one element of a node from memory, an estimate; what is used twice counts once."""
     costs: dict[Node, int] = {}
-    for node in order:
+    cones: dict[Node, int] = {}
+    kinds = dict.fromkeys((1, EXPENSIVE, 5 * EXPENSIVE), 0)
+    for number, node in enumerate(order):
         if not is_inline(node) or node.primitive is CONSTANT:
-            costs[node] = 0
+            cones[node] = costs[node] = 0
             continue
-        own = EXPENSIVE if node.primitive.expensive else 0 if node.kind == "movement" else 1
-        if node.kind == "random":
-            own = 5 * EXPENSIVE
-        below = sum(0 if n in forced else costs[n] for n in dict.fromkeys(node.inputs))
-        costs[node] = own + below
+        weight = _own_cost(node)
+        cone = 1 << number if weight else 0
+        if weight:
+            kinds[weight] |= cone
+        for operand in node.inputs:
+            cone |= 0 if operand in forced else cones[operand]
+        cones[node] = cone
+        costs[node] = sum(weight * (cone & members).bit_count() for weight, members in kinds.items())
     return costs
+
+
+def _own_cost(node: Node) -> int:
+    if node.kind == "random":
+        return 5 * EXPENSIVE
+    return EXPENSIVE if node.primitive.expensive else 0 if node.kind == "movement" else 1

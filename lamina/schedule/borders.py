@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lamina.graph import Node
 from lamina.schedule.expr import INDEX, Builder, Expr
 from lamina.schedule.loops import Kernel, Loop, Statement, Store
@@ -29,11 +31,18 @@ def border_kernel(pad: Node, memory: Places, name: str) -> Kernel:
     if first == 0:
         return Kernel(name, one, task, body, label=describe([pad]))
     count = b.dim(pad.shape[0])
-    tasks, size = cut(b, count, max(1, known(pad.shape[-1])))
+    tasks, size = cut(b, count, _elements(pad))
     for variable in reversed(variables[1:first]):
         body = [Loop(variable, zero, b.dim(variable.attr[1]), body)]
     loop = Loop(variables[0], *task_range(b, task, size, count), body)
     return Kernel(name, tasks, task, [loop], label=describe([pad]))
+
+
+def _elements(pad: Node) -> int:
+    """Elements around the middle, for each place on the first axis."""
+    sizes = [known(d) for d in pad.shape[1:]]
+    widths = [known(low) + known(high) for low, high in zip(pad.attrs["low"][1:], pad.attrs["high"][1:])]
+    return max(1, math.prod(sizes) - math.prod(size - width for size, width in zip(sizes, widths)))
 
 
 def _nest(variables: list[Expr], ranges: list[tuple[Expr, Expr]], body: Statement) -> Statement:

@@ -49,6 +49,16 @@ def view_base(node: Node) -> Node | None:
     return base if found is not None else None
 
 
+def views_between(operand: Node) -> list[Node]:
+    """The views through which a contraction reads an operand's memory: they are never worth memory of their own."""
+    base = view_base(operand)
+    found: list[Node] = []
+    while base is not None and operand is not base:
+        found.append(operand)
+        operand = operand.inputs[0]
+    return found
+
+
 def strided(
     b: Builder, node: Node, variables: Index, labels: str, resolve: Callable[[Node, Index], Expr | None]
 ) -> Strided | None:

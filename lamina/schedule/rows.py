@@ -294,38 +294,40 @@ class RowKernel:
         return [*stage.before, nest(self.b, merged, body), *stage.after]
 
     def _combining(self) -> list[Kernel]:
-        return [
-            combine_partials(node, buffer, self.memory[node], self.tasks, self.b, f"{self.name}_sum{k}")
+        """The kernel that brings the partial folds of all tasks together."""
+        if not self.partials:
+            return []
+        body = [
+            s
             for k, (node, buffer) in enumerate(self.partials)
+            for s in combine_partials(node, buffer, self.memory[node], self.tasks, self.b, f"{self.name}_sum{k}")
         ]
+        label = describe([node for node, _ in self.partials])
+        return [Kernel(f"{self.name}_sum", self.b.const(1, INDEX), self.b.variable(1), body, label=label)]
 
 
-def combine_partials(node: Node, partial: Buffer, target: Buffer, tasks: Expr, b: Builder, name: str) -> Kernel:
-    """The kernel that folds the partial results of all tasks, in their order."""
+def combine_partials(
+    node: Node, partial: Buffer, target: Buffer, tasks: Expr, b: Builder, name: str
+) -> list[Statement]:
+    """Folds the partial results of all tasks, in their order."""
     fold, zero = node.primitive.lower, b.const(0, INDEX)
     number = b.variable(MOST_TASKS)
     if target.shape == ():
         accumulator, declaration = make_accumulator(b, node, f"{name}_all")
-        body: list[Statement] = [
-            declaration,
-            Loop(
-                number, zero, tasks, [Update(accumulator, fold(b, accumulator, b.load(partial, number)))], vector=True
-            ),
-            Collapse(accumulator),
-            Store(target, zero, b.cast(accumulator, node.dtype)),
-        ]
-    else:
-        count = element_count(target.shape)
-        place, copied = b.variable(count), b.variable(count)
-        there = b.add(b.mul(number, b.dim(count)), place)
-        folded = fold(b, b.load(partial, place), b.load(partial, there))
-        add = Loop(place, zero, b.dim(count), [Store(partial, place, folded)], vector=True)
-        final = Store(target, copied, b.cast(b.load(partial, copied), node.dtype))
-        body = [
-            Loop(number, b.const(1, INDEX), tasks, [add]),
-            Loop(copied, zero, b.dim(count), [final], vector=True),
-        ]
-    return Kernel(name, b.const(1, INDEX), b.variable(1), body, label=describe([node]))
+        update = Update(accumulator, fold(b, accumulator, b.load(partial, number)))
+        over_tasks = Loop(number, zero, tasks, [update], vector=True)
+        store = Store(target, zero, b.cast(accumulator, node.dtype))
+        return [declaration, over_tasks, Collapse(accumulator), store]
+    count = element_count(target.shape)
+    place, copied = b.variable(count), b.variable(count)
+    there = b.add(b.mul(number, b.dim(count)), place)
+    folded = fold(b, b.load(partial, place), b.load(partial, there))
+    add = Loop(place, zero, b.dim(count), [Store(partial, place, folded)], vector=True)
+    final = Store(target, copied, b.cast(b.load(partial, copied), node.dtype))
+    return [
+        Loop(number, b.const(1, INDEX), tasks, [add]),
+        Loop(copied, zero, b.dim(count), [final], vector=True),
+    ]
 
 
 def _work(body: list[Statement]) -> int:

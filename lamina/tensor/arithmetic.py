@@ -53,7 +53,7 @@ def unary(primitive: Primitive, x: Operand) -> Tensor:
 def _pair(x: Any, y: Any) -> list[Operand]:
     """Two operands of one dtype; tensors of equal dtype, the usual case, without further ado."""
     if isinstance(x, (Tensor, Variable)) and isinstance(y, (Tensor, Variable)) and x.dtype == y.dtype:
-        return [x, y]
+        return [x, y] if state.autocast is None else operands(x, y)
     return operands(x, y)
 
 

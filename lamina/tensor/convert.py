@@ -13,6 +13,7 @@ from lamina.base.config import config
 from lamina.base.dims import Dim, Dimension, Shape, format_shape
 from lamina.base.errors import DTypeError, ShapeError
 from lamina.tensor.dispatch import Operand, apply
+from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor, dtype_name
 from lamina.tensor.variable import Variable
 
@@ -32,6 +33,8 @@ def convert(value: Any, dtype: Any = None) -> Operand:
         ShapeError: if nested lists are ragged.
     """
     if isinstance(value, (Tensor, Variable)):
+        if state.autocast is not None:
+            value = as_read(value)
         return value if dtype is None else cast(value, dtype)
     if isinstance(value, np.ndarray):
         result = Tensor.of_array(_native(value))
@@ -52,6 +55,14 @@ def convert(value: Any, dtype: Any = None) -> Operand:
             f"(of type {type(value).__name__})."
         )
     return result if dtype is None else cast(result, dtype)
+
+
+def as_read(value: Operand) -> Operand:
+    """A variable as the dtype that `autocast` says; anything else as it is."""
+    wanted = state.autocast
+    if wanted is not None and isinstance(value, Variable) and value.autocast and dtypes.is_float(value.dtype):
+        return cast(value, wanted)
+    return value
 
 
 def _native(array: np.ndarray) -> np.ndarray:

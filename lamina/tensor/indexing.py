@@ -10,6 +10,7 @@ from lamina import primitives as P
 from lamina.base.dims import Dim, Dimension, divide, element_count, format_shape
 from lamina.base.errors import DTypeError, IndexRangeError, ShapeError, TraceError
 from lamina.tensor.arithmetic import add, broadcast_shapes, broadcast_to, cast, convert, less, multiply, reshape
+from lamina.tensor.convert import as_read
 from lamina.tensor.dispatch import Operand, apply
 from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor
@@ -23,6 +24,7 @@ def get_item(x: Operand, key: Any) -> Any:
             return Tensor.of_array(np.asarray(x._array[key]))
         except IndexError as error:
             raise IndexRangeError(f"{error}, in a tensor of shape {x.shape}.") from None
+    x = as_read(x)
     parts = _expand(x, key if isinstance(key, tuple) else (key,))
     if any(isinstance(part, (Tensor, Variable)) for part in parts):
         parts = [convert(p) if isinstance(p, int) else p for p in parts]

@@ -19,12 +19,14 @@ class State(threading.local):
         trace: the trace that is being recorded, or None.
         tapes: gradient tapes that are recording, the outermost first.
         nans: whether eager operations look for NaN and infinity.
+        autocast: the dtype as which float variables are read, or None for their own.
         busy: whether any of the above is on; a single test on the path of every operation.
     """
 
     trace: Trace | None = None
     tapes: tuple[GradientTape, ...] = ()
     nans: bool = False
+    autocast: str | None = None
     busy: bool = False
 
     def change(self, **settings: Any) -> None:
@@ -38,10 +40,28 @@ state = State()
 
 @contextmanager
 def eagerly() -> Iterator[None]:
-    """Runs the block at once and unrecorded, whatever trace or tape is on: used while variables are created."""
-    trace, tapes = state.trace, state.tapes
-    state.change(trace=None, tapes=())
+    """Runs the block at once, unrecorded and in full precision, whatever is on: used while variables are created."""
+    trace, tapes, read_as = state.trace, state.tapes, state.autocast
+    state.change(trace=None, tapes=(), autocast=None)
     try:
         yield
     finally:
-        state.change(trace=trace, tapes=tapes)
+        state.change(trace=trace, tapes=tapes, autocast=read_as)
+
+
+class autocast:
+    """`with autocast(dtype):` reads float variables as this dtype, those made with `autocast=False` excepted.
+
+    Args:
+        dtype: name of a float dtype; None to read each as its own.
+    """
+
+    def __init__(self, dtype: str | None):
+        self.dtype = dtype
+
+    def __enter__(self) -> None:
+        self._outer = state.autocast
+        state.autocast = self.dtype
+
+    def __exit__(self, *exception: Any) -> None:
+        state.autocast = self._outer

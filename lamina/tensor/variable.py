@@ -16,7 +16,7 @@ from lamina.base.errors import ArgumentError, ShapeError, TraceError
 from lamina.graph import Node, user_source
 from lamina.runtime.buffers import aligned_copy
 from lamina.tensor.operators import Operators
-from lamina.tensor.state import eagerly, state
+from lamina.tensor.state import autocast, eagerly, state
 from lamina.tensor.tensor import Tensor, dtype_name
 
 _unnamed = itertools.count()
@@ -33,6 +33,8 @@ class Variable(Operators):
         shape: shape; needed with a callable, otherwise that of the value.
         dtype: element type; `floatx` with a callable, otherwise that of the value.
         trainable: whether gradient tapes watch it when it is read. Only floats can be trained.
+        autocast: whether a layer that computes in half floats reads it as such; True. Assigned values are its own
+            dtype in any case.
         name: a name for messages and files; made up when None.
 
     Raises:
@@ -48,11 +50,13 @@ class Variable(Operators):
         shape: tuple[int, ...] | None = None,
         dtype: Any = None,
         trainable: bool = True,
+        autocast: bool = True,
         name: str | None = None,
     ):
         self.name = f"variable_{next(_unnamed)}" if name is None else str(name)
         self.path = self.name
         self.trainable = bool(trainable)
+        self.autocast = bool(autocast)
         with eagerly():
             value = _first_value(self.name, initializer, shape, dtype)
         self._array = aligned_copy(value)
@@ -85,6 +89,12 @@ class Variable(Operators):
     @property
     def value(self) -> Tensor:
         """The value now, as a tensor that later assignments do not change."""
+        if state.autocast is not None:
+            from lamina.tensor.convert import as_read
+
+            read = as_read(self)
+            if read is not self:
+                return read  # type: ignore[return-value]
         if state.trace is not None:
             return Tensor.of_node(state.trace.node_of(self))
         if state.tapes and self.watched:
@@ -114,7 +124,8 @@ class Variable(Operators):
         from lamina.tensor.arithmetic import cast, convert
         from lamina.tensor.dispatch import node_of
 
-        tensor = convert(value)
+        with autocast(None):
+            tensor = convert(value)
         if tuple(tensor.dims) != self._array.shape:
             raise ShapeError(
                 f"Variable {self.path!r}: assign() takes a value of the variable's shape {self._array.shape}. "
@@ -132,11 +143,13 @@ class Variable(Operators):
 
     def assign_add(self, value: Any) -> Variable:
         """Adds `value`, which may broadcast to the variable's shape."""
-        return self.assign(self + value)
+        with autocast(None):
+            return self.assign(self + value)
 
     def assign_sub(self, value: Any) -> Variable:
         """Subtracts `value`, which may broadcast to the variable's shape."""
-        return self.assign(self - value)
+        with autocast(None):
+            return self.assign(self - value)
 
     def read_by(self, tape: Any) -> None:
         """Notes that a gradient tape holds the memory as it is now."""

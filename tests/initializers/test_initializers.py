@@ -78,6 +78,7 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
 def test_identity_and_constants() -> None:
     np.testing.assert_array_equal(initializers.Identity(gain=3.0)((2, 3)), [[3, 0, 0], [0, 3, 0]])
     np.testing.assert_array_equal(initializers.Constant([1.0, 2.0])((2, 2)), [[1, 2], [1, 2]])
+    assert initializers.Constant(2.0)(()).shape == ()
     assert np.asarray(initializers.Ones()((2,), dtype="int32")).dtype == np.int32
 
 

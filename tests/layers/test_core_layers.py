@@ -229,10 +229,13 @@ def test_lambda_arguments_training_and_shape() -> None:
 
 
 def test_input_layer() -> None:
-    layer = layers.Input((28, None), name="image", dtype="uint8")
-    assert isinstance(layer, layers.InputLayer)
-    assert layer.batch_shape == (None, 28, None) and layer.dtype == "uint8" and layer.name == "image"
-    assert layers.Input(batch_shape=(4, 2)).batch_shape == (4, 2)
+    tensor = layers.Input((28, None), name="image", dtype="uint8")
+    assert isinstance(tensor, layers.KerasTensor)
+    assert tensor.shape == (None, 28, None) and tensor.dtype == "uint8" and tensor.name == "image"
+    assert repr(tensor) == "<KerasTensor shape=(None, 28, None), dtype=uint8, name=image>"
+    assert layers.Input(batch_shape=(4, 2)).shape == (4, 2)
+    layer = layers.InputLayer((3,), name="rows")
+    assert layer.output.shape == layer.input.shape == (None, 3)
     assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
     assert layers.Input(shape=3).shape == (None, 3)
     with pytest.raises(ArgumentError, match=r"give either shape"):

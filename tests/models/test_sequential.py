@@ -172,8 +172,10 @@ def test_a_model_of_ones_own():
     w, b = model.get_weights()
     np.testing.assert_allclose(predicted, 2 * (x @ w + b), rtol=1e-5)
     assert [layer.name for layer in model.layers] == [model.dense.name]
-    with pytest.raises(ArgumentError, match="`__init__` and `call`"):
+    with pytest.raises(ArgumentError, match=r"inputs must be symbolic tensors, as `Input\(\.\.\.\)` gives"):
         Model(inputs=1, outputs=2)
+    with pytest.raises(ArgumentError, match="outputs is missing.*`__init__` and `call`"):
+        Model(inputs=Input((2,)))
 
 
 def test_several_inputs_and_outputs_of_a_model_of_ones_own():

@@ -8,10 +8,11 @@ import pkgutil
 import pytest
 
 from lamina import ops
-from lamina.ops import linalg, nn, numpy
+from lamina.ops import image, linalg, nn, numpy
 
-FAMILIES = ["activations", "conversion", "creation", "crossentropy", "elementwise", "indexing", "logic",
-            "normalization", "products", "ranking", "reduction", "shaping", "statistics", "transcendental"]  # fmt: skip
+FAMILIES = ["activations", "conversion", "convolution", "creation", "crossentropy", "elementwise", "indexing", "logic",
+            "normalization", "pooling", "products", "ranking", "reduction", "shaping", "statistics",
+            "transcendental"]  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -28,10 +29,14 @@ def test_lists_of_names_are_whole_and_without_repetition(module):
     assert set(module.__all__) <= set(ops.__all__)
 
 
+def test_images_are_a_space_of_names_of_their_own():
+    assert ops.image is image and [name for name in image.__all__ if not hasattr(image, name)] == []
+
+
 def test_families_are_all_the_modules_that_declare_names():
     declaring = {
         name
         for _, name, _ in pkgutil.iter_modules(ops.__path__)
         if hasattr(importlib.import_module(f"lamina.ops.{name}"), "__all__")
     }
-    assert declaring - {"linalg", "nn", "numpy", "core"} == set(FAMILIES)
+    assert declaring - {"image", "linalg", "nn", "numpy", "core"} == set(FAMILIES)

@@ -71,3 +71,12 @@ def test_small_windows_are_elementwise_so_that_they_fuse() -> None:
     x = input_node((2, 8, 8, 3), "float32")
     graph = expand(Graph((x,), (window_max(x, (2, 2), (2, 2), ((0, 0), (0, 0))),)))
     assert {n.kind for n in graph.nodes() if n.inputs} == {"elementwise", "movement"}
+
+
+@pytest.mark.parametrize(("size", "extent"), [(4, 1), (1, 2)])
+def test_windows_that_reach_nothing_but_padding(size: int, extent: int) -> None:
+    x = line(*range(1, 1 + extent))
+    attrs: dict[str, Any] = {"sizes": (size,), "strides": (4,), "padding": ((5, 0),)}
+    assert set(value(window_max(constant(x), **attrs)).ravel()) == {-np.inf}
+    for fold in (window_sum, window_max):
+        assert gradient(fold, x, **attrs).ravel().tolist() == [0] * extent

@@ -1,0 +1,67 @@
+"""A program that is compiled in several modules is the same program."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+from lamina import primitives as p
+from lamina.base.config import config
+from lamina.base.dims import Dim
+from lamina.base.errors import CompileError
+from lamina.compiler import compilation, compile_graph
+from lamina.graph import Graph, input_node, interpret
+from lamina.runtime import native
+
+MATMUL = ("mk", "kn", "mn")
+
+
+def many_products() -> Graph:
+    x = value = input_node((Dim("batch"), 20), "float32")
+    weights = [input_node((20, 20), "float32") for _ in range(4)]
+    for k, w in enumerate(weights):
+        value = p.tanh(p.contract(value, w, MATMUL)) if k % 2 else p.exp(p.contract(value, w, MATMUL))
+        value = p.subtract(value, p.broadcast(p.reshape(p.reduce_max(value, (1,)), (Dim("batch"), 1)), value.shape))
+    return Graph((x, *weights), (value,))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("lines", [1, 400, 10**9])
+def test_any_cut_gives_the_same_results(monkeypatch, rng, lines, threads):
+    monkeypatch.setattr(compilation, "_MODULE_LINES", lines)
+    config.cache, config.threads = False, threads
+    graph = many_products()
+    arrays = [rng.normal(size=(7, 20)).astype(np.float32)]
+    arrays += [rng.normal(size=(20, 20)).astype(np.float32) / 8 for _ in range(4)]
+    for found, wanted in zip(compile_graph(graph, interpret=False)(arrays), interpret(graph, arrays)):
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
+
+
+def test_several_modules_come_back_from_the_cache(monkeypatch, rng):
+    monkeypatch.setattr(compilation, "_MODULE_LINES", 200)
+    graph, arrays = many_products(), [np.ones((2, 20), np.float32), *[np.eye(20, dtype=np.float32)] * 4]
+    first = compile_graph(graph, interpret=False)(arrays)
+    monkeypatch.setattr(native, "compile_object", None)
+    again = compile_graph(graph, interpret=False)(arrays)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+
+
+def test_an_error_in_one_of_several_modules_is_told():
+    from lamina.schedule.target import host_target
+
+    texts = ["define void @a() { ret void }", "define void @b() { nonsense }", "define void @c() { ret void }"]
+    with pytest.raises(CompileError, match="not valid"):
+        native.compile_objects(texts, host_target(), 2)
+
+
+def test_the_garbage_collector_is_left_as_it_was():
+    compile_graph(many_products(), interpret=False)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        compile_graph(many_products(), interpret=False)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
