@@ -50,8 +50,8 @@ SIGNATURES = {
     "layers.Rescaling": "scale offset=0.0",
     "layers.Concatenate": "axis=-1",
     "layers.Dot": "axes normalize=False",
-    "layers.Input": "shape=None batch_size=None dtype=None sparse=None batch_shape=None name=None tensor=None "
-    "optional=False",
+    "layers.Input": "shape=None batch_size=None dtype=None sparse=None ragged=None batch_shape=None name=None "
+    "tensor=None optional=False",
     "models.clone_model": "model input_tensors=None clone_function=None call_function=None recursive=False",
     "Model.summary": "line_length=None positions=None print_fn=None expand_nested=False show_trainable=False "
     "layer_range=None",

@@ -6,16 +6,18 @@ All threads run `lamina_run(context, thread, threads)` together. The context is 
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from lamina.codegen.emitter import KernelEmitter
+from lamina.codegen.modules import ModuleWriter
 from lamina.codegen.routines import write_routine
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
-from lamina.schedule.loops import Kernel, Routine
+from lamina.schedule.loops import Kernel
 from lamina.schedule.printer import format_kernel
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
@@ -42,7 +44,9 @@ class Slot(IntEnum):
     BATCH_SIZE = 13
     MAX_STEPS = 14
     MORE_REPORTS = 15
-    COUNT = 18
+    MARKS = 18  # of a profiled program: pointer to the threads' marks
+    MARK_BYTES = 19  # of one thread
+    COUNT = 20
 
 
 @dataclass
@@ -52,6 +56,16 @@ class Stage:
     name: str
     schedule: Schedule
     streams: frozenset[Buffer] = frozenset()
+
+    @functools.cached_property
+    def bodies(self) -> list[str]:
+        """The texts of the kernels without their names: equal texts, equal machine code."""
+        return [format_kernel(kernel).split("\n", 1)[1] for kernel in self.schedule.kernels]
+
+    @functools.cached_property
+    def functions(self) -> list[str]:
+        """The name of each kernel's function; equal kernels share one."""
+        return ["kernel_" + hashlib.sha256(body.encode()).hexdigest()[:12] for body in self.bodies]
 
 
 def buffer_table(stages: Sequence[Stage]) -> list[Buffer]:
@@ -66,57 +80,93 @@ def describe_program(stages: Sequence[Stage], symbols: Sequence[str]) -> str:
     for stage in stages:
         plan = stage.schedule
         lines.append(f"stage {stage.name} streams {sorted(table[b] for b in stage.streams if b in table)}")
-        for kernel, phase in zip(plan.kernels, plan.phases):
+        for kernel, phase, body in zip(plan.kernels, plan.phases, stage.bodies):
             places = [table[plan.resolved(b)] for b in kernel.buffers()]
-            lines.append(f"phase {phase} {places}\n{kernel_body(kernel)}")
+            lines.append(f"phase {phase} {places}\n{body}")
     return "\n".join(lines)
 
 
-def kernel_body(kernel: Kernel) -> str:
-    """The text of a kernel without its name."""
-    return format_kernel(kernel).split("\n", 1)[1]
+@dataclass(frozen=True)
+class Marking:
+    """How a profiled program marks what each thread is at.
 
-
-def write_program(stages: Sequence[Stage], symbols: Sequence[str], target: Target, barrier: str) -> str:
-    """LLVM text of the program of one graph (a stage `main`) or of a loop (`prologue`, `body`, `epilogue`).
-
-    Args:
-        barrier: text that defines `void @lamina_barrier(ptr state, i64 threads, ptr yield)`.
+    Attributes:
+        text: defines `void @lamina_mark(ptr marks, i64 code)`; the code of a kernel is its number in the program.
+        wait, step, outside: codes for waiting at a barrier, the beginning of a step, and its end.
     """
-    return ProgramWriter(stages, symbols, target).write(barrier)
+
+    text: str
+    wait: int
+    step: int
+    outside: int
 
 
 class ProgramWriter:
-    """Writes the text of a program; kernels that are equal are written once."""
+    """Writes the program of one graph (a stage `main`) or of a loop (`prologue`, `body`, `epilogue`).
 
-    def __init__(self, stages: Sequence[Stage], symbols: Sequence[str], target: Target):
+    Args:
+        barrier: text that defines `void @lamina_barrier(ptr state, i64 threads, ptr yield)`.
+        marking: for a profiled program; others are not burdened with any of it.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        symbols: Sequence[str],
+        target: Target,
+        barrier: str,
+        marking: Marking | None = None,
+    ):
         self.stages = {s.name: s for s in stages}
         self.symbols = list(symbols)
         self.target = target
+        self.barrier = barrier
+        self.marking = marking
         self.table = {b: k for k, b in enumerate(buffer_table(stages))}
-        self.functions: dict[str, str] = {}
-        self.routines: dict[Routine, str] = {}
         self._count = 0
 
-    def write(self, barrier: str) -> str:
+    def text(self) -> str:
+        """The whole program as one module."""
+        return "".join(self.modules(None))
+
+    def modules(self, most_lines: int | None) -> Iterator[str]:
+        """The modules that make up the program, each as soon as it is written; the last one has the entry.
+
+        Args:
+            most_lines: where a module is so long, another one begins; None for a single one.
+        """
+        writer = ModuleWriter()
+        for stage in self.stages.values():
+            for kernel, name in zip(stage.schedule.kernels, stage.functions):
+                if not writer.has(name):
+                    self._kernel(writer, kernel, name)
+                if most_lines is not None and writer.lines >= most_lines:
+                    yield writer.finish()
+        for name in dict.fromkeys(n for s in self.stages.values() for n in s.functions):
+            writer.use(name)
         stages = [self._stage(s) for s in self.stages.values()]
         entry = self._loop() if "body" in self.stages else self._single()
-        parts = [barrier, *self.routines.values(), *self.functions.values(), *stages, entry, "!0 = !{i32 1}"]
-        return "\n\n".join(parts) + "\n"
+        marks = [self.marking.text] if self.marking else []
+        yield writer.finish_program([self.barrier, *marks, *stages, entry])
 
     def _temporary(self) -> str:
         self._count += 1
         return f"%r{self._count}"
 
-    def _kernel_function(self, kernel: Kernel) -> str:
-        """The function of a kernel; equal kernels share one."""
-        name = "kernel_" + hashlib.sha256(kernel_body(kernel).encode()).hexdigest()[:12]
-        if name not in self.functions:
-            emitter = KernelEmitter(kernel, name, self.symbols, self.target)
-            self.functions[name] = emitter.emit()
-            for routine in kernel.routines():
-                self.routines.setdefault(routine, write_routine(routine, self.target).text)
-        return name
+    def _kernel(self, writer: ModuleWriter, kernel: Kernel, name: str) -> None:
+        """The function of a kernel, with the routines that it calls."""
+        for routine in kernel.routines():
+            text = write_routine(routine, self.target)
+            if writer.has(text.name):
+                writer.use(text.name)
+            else:
+                writer.add(text.name, text.text)
+        writer.add(name, KernelEmitter(kernel, name, self.symbols, self.target).emit())
+
+    def _first_number(self, name: str) -> int:
+        """The number of a stage's first kernel; the kernels of all stages are numbered one after the other."""
+        names = list(self.stages)
+        return sum(len(self.stages[n].schedule.kernels) for n in names[: names.index(name)])
 
     def _stage(self, stage: Stage) -> str:
         """A function that runs the kernels of a stage, with barriers between phases."""
@@ -124,23 +174,38 @@ class ProgramWriter:
         pointers: dict[Buffer, str] = {}
         phase = 0
         plan = stage.schedule
-        for position, (kernel, wanted) in enumerate(zip(plan.kernels, plan.phases)):
+        first = self._first_number(stage.name)
+        for position, (kernel, wanted, name) in enumerate(zip(plan.kernels, plan.phases, stage.functions)):
             if wanted != phase:
-                lines.append("  call void @lamina_barrier(ptr %barrier, i64 %threads, ptr %yield)")
+                lines += self._meet("%barrier", "%yield")
                 phase = wanted
             if position == plan.guard:
                 lines += _GUARD
             report = "%report" if plan.guard is None or position < plan.guard else "%late_report"
-            name = self._kernel_function(kernel)
             buffers = [self._pointer(plan.resolved(b), stage, pointers, lines) for b in kernel.buffers()]
             arguments = [f"ptr {p}" for p in buffers]
             arguments += ["ptr %symbols", "ptr %scratch", f"ptr {report}", "i64 %thread", "i64 %threads"]
+            lines += self._mark(first + position)
             lines.append(f"  call void @{name}({', '.join(arguments)})")
+        marks = ", ptr %marks" if self.marking else ""
         head = (
             f"define internal void @stage_{stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
-            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads) noinline {"
+            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads"
+            f"{marks}) noinline {{"
         )
         return "\n".join([head, "entry:", *lines, "  ret void", *([] if plan.guard is None else _STOP), "}"])
+
+    def _meet(self, barrier: str, offer: str) -> list[str]:
+        """Waits for all threads."""
+        waits = self._mark(self.marking.wait) if self.marking else []
+        return [*waits, f"  call void @lamina_barrier(ptr {barrier}, i64 %threads, ptr {offer})"]
+
+    def _mark(self, code: int) -> list[str]:
+        """What says that the thread turns to something else; nothing unless the program is profiled."""
+        return [f"  call void @lamina_mark(ptr %marks, i64 {code})"] if self.marking else []
+
+    def _mark_step(self, begins: bool) -> list[str]:
+        return self._mark(self.marking.step if begins else self.marking.outside) if self.marking else []
 
     def _pointer(self, buffer: Buffer, stage: Stage, known: dict[Buffer, str], lines: list[str]) -> str:
         if buffer in known:
@@ -173,6 +238,13 @@ class ProgramWriter:
                 f"  %to{k} = getelementptr i64, ptr %symbols, i64 {k}",
                 f"  store i64 %value{k}, ptr %to{k}",
             ]
+        if self.marking:
+            lines += self._read_slot(Slot.MARKS, "%marks_given", "ptr")
+            lines += self._read_slot(Slot.MARK_BYTES, "%mark_bytes", "i64")
+            lines += [
+                "  %mark_place = mul i64 %mark_bytes, %thread",
+                "  %marks = getelementptr i8, ptr %marks_given, i64 %mark_place",
+            ]
         return [
             *lines,
             "  %scratch_place = mul i64 %scratch_bytes, %thread",
@@ -192,15 +264,17 @@ class ProgramWriter:
             return []
         return [
             f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr {report}, ptr {late}, "
-            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads)"
+            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads"
+            f"{', ptr %marks' if self.marking else ''})"
         ]
 
     def _single(self) -> str:
-        body = [*self._prelude(), *self._call("main", "0"), "  ret void"]
+        step = [*self._mark_step(True), *self._call("main", "0"), *self._mark_step(False)]
+        body = [*self._prelude(), *step, "  ret void"]
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", *body, "}"])
 
     def _loop(self) -> str:
-        barrier = "  call void @lamina_barrier(ptr %barrier_given, i64 %threads, ptr %yield_given)"
+        barrier = self._meet("%barrier_given", "%yield_given")
         lines = self._prelude()
         for slot in (Slot.EPOCH, Slot.EPOCHS, Slot.STEP, Slot.STEPS, Slot.ROWS, Slot.BATCH_SIZE, Slot.MAX_STEPS):
             lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "i64")
@@ -226,12 +300,13 @@ class ProgramWriter:
             "  br i1 %first, label %prologue, label %check",
             "prologue:",
             *self._call("prologue", "0"),
-            *([barrier] if "prologue" in self.stages else []),
+            *(barrier if "prologue" in self.stages else []),
             "  br label %check",
             "check:",
             "  %any = icmp slt i64 %step, %steps_given",
             "  br i1 %any, label %body, label %after",
             "body:",
+            *self._mark_step(True),
             "  %start = mul i64 %step, %batch_size_given",
             "  %rest = sub i64 %rows_given, %start",
             "  %short = icmp slt i64 %rest, %batch_size_given",
@@ -246,19 +321,20 @@ class ProgramWriter:
             "  %late_slot_far = add i64 %late_slot, %odd",
             "  %late_report = getelementptr i64, ptr %context, i64 %late_slot_far",
             *self._call("body", "%start", "%early_report", "%late_report"),
-            barrier,
+            *barrier,
             "  %early_found = load volatile i64, ptr %early_report",
             "  %late_found = load volatile i64, ptr %late_report",
             "  %found = or i64 %early_found, %late_found",
             "  %bad = icmp ne i64 %found, 0",
             "  br i1 %bad, label %exit, label %after",
             "after:",
+            *self._mark_step(False),
             "  %following = add i64 %step, 1",
             "  %last = icmp sge i64 %following, %steps_given",
             "  br i1 %last, label %epilogue, label %again",
             "epilogue:",
             *self._call("epilogue", "%epoch"),
-            *([barrier] if "epilogue" in self.stages else []),
+            *([*barrier, *self._mark_step(False)] if "epilogue" in self.stages else []),
             "  %epoch_after = add i64 %epoch, 1",
             "  br label %again",
             "again:",

@@ -41,7 +41,7 @@ class InputLayer(Layer):
         if self._input_shape_arg is not None and batch_shape is None and shape is None:
             batch_shape = self._input_shape_arg
         if sparse or optional or input_tensor is not None:
-            raise ArgumentError(f"{self._title()}: sparse, optional and input_tensor are not supported.")
+            raise ArgumentError(f"{self._title()}: sparse, ragged, optional and input_tensor are not supported.")
         if (shape is None) == (batch_shape is None):
             raise ArgumentError(
                 f"{self._title()}: give either shape (of one sample) or batch_shape. Received: shape={shape}, "
@@ -79,6 +79,7 @@ def Input(
     batch_size: int | None = None,
     dtype: Any = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Sequence[int | None] | None = None,
     name: str | None = None,
     tensor: Any = None,
@@ -89,7 +90,7 @@ def Input(
     Args:
         shape, batch_size, dtype, batch_shape, name: as of `InputLayer`. Two inputs whose shapes have None for the same
             axis are taken to be of one size there.
-        sparse, tensor, optional: accepted as in Keras; only False, None and False are possible.
+        sparse, ragged, tensor, optional: accepted as in Keras; only False, or None, is possible.
 
     Example:
         inputs = Input((784,))
@@ -97,7 +98,7 @@ def Input(
         model = Model(inputs, Dense(10)(hidden))
     """
     layer = InputLayer(
-        shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape, input_tensor=tensor,
-        optional=optional, name=name,
+        shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse or ragged, batch_shape=batch_shape,
+        input_tensor=tensor, optional=optional, name=name,
     )  # fmt: skip
     return layer.output

@@ -13,6 +13,7 @@ from lamina.base.dims import is_static
 from lamina.graph import CONSTANT, INPUT, Node, Primitive, constant
 from lamina.graph.interpreter import run_node
 from lamina.optimize.contractions import widen_halves
+from lamina.optimize.parts import copy_what_is_concatenated, copy_what_is_padded
 from lamina.optimize.rewrite import Rule
 
 LARGEST_FOLDED = 64
@@ -190,6 +191,8 @@ RULES: dict[Primitive | None, Sequence[Rule]] = {
     p.NEGATE: [double_negate],
     p.CAST: [same_cast],
     p.CONTRACT: [widen_halves],
+    p.PAD: [copy_what_is_padded],
+    p.CONCATENATE: [copy_what_is_concatenated],
     p.RESHAPE: [reshape_again],
     p.TRANSPOSE: [transpose_again],
     p.BROADCAST: [broadcast_again],

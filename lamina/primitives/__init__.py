@@ -71,7 +71,7 @@ from lamina.primitives.bits import (
     shift_right,
 )
 from lamina.primitives.contraction import CONTRACT, contract
-from lamina.primitives.conversion import BITCAST, CAST, bitcast, cast
+from lamina.primitives.conversion import BITCAST, CAST, COPY, bitcast, cast, copy
 from lamina.primitives.convolution import (
     CONVOLUTION,
     CONVOLUTION_INPUT_GRADIENT,

@@ -1,4 +1,4 @@
-"""Primitives that change the dtype: by value, or by what the bits are taken for."""
+"""Primitives that change nothing but the dtype, by value or by what the bits are taken for, or nothing at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lamina.base import dtypes
 from lamina.base.errors import DTypeError
 from lamina.graph import Node, Primitive, Sample, Spec, apply
-from lamina.primitives.declare import NUMBERS, Typed, check_dtype, describe
+from lamina.primitives.declare import ANY, NUMBERS, Typed, check_dtype, describe, unary
 from lamina.primitives.samples import EDGE_SHAPES, available, specials, strided, values
 
 
@@ -110,3 +110,19 @@ BITCAST = Primitive(
 def bitcast(x: Node, dtype: str) -> Node:
     """The same bits taken for another dtype of the same size. Without gradient."""
     return x if x.dtype == dtype else apply(BITCAST, x, dtype=dtype)
+
+
+# --- copy ------------------------------------------------------------------------------------------------------------
+
+
+COPY = unary(
+    "copy", ANY,
+    numpy=lambda x: x.copy(),
+    lower=lambda b, x: x,
+    vjp=lambda node, g: (g,),
+)  # fmt: skip
+
+
+def copy(x: Node) -> Node:
+    """`x` once more: the compiler may keep it in another place."""
+    return apply(COPY, x)

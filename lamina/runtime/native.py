@@ -10,8 +10,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lamina.base.errors import CompileError
@@ -25,6 +26,8 @@ EFFORT = 1
 
 _lock = threading.RLock()
 _numbers = itertools.count()
+_machines = threading.local()
+_COUNT = struct.Struct("<Q")
 
 
 class Library:
@@ -71,13 +74,13 @@ def build(text: str, exports: Sequence[str], target: Target | None = None, *, ef
     data = cache.get(key)
     if data is not None:
         try:
-            return load(data, exports)
+            return load([data], exports)
         except CompileError:
             # It passed the checksum and yet does not link; compile it anew.
             data = None
     data = compile_object(text, target, effort=effort)
     cache.put(key, data)
-    return load(data, exports)
+    return load([data], exports)
 
 
 def object_key(text: str, target: Target, effort: int = EFFORT) -> str:
@@ -96,35 +99,74 @@ def compile_object(text: str, target: Target, *, effort: int = EFFORT) -> bytes:
     Raises:
         CompileError: if the text is not valid.
     """
-    with _lock:
-        module, machine = _optimized(text, target, effort)
-        return machine.emit_object(module)
+    module, machine = _optimized(text, target, effort)
+    return _emitted(module, machine)
+
+
+def compile_objects(texts: Iterable[str], target: Target, workers: int) -> list[bytes]:
+    """Compiles several modules side by side, and while the later ones are still being written.
+
+    Args:
+        texts: the modules, perhaps as they are made.
+        workers: threads that compile.
+
+    Raises:
+        CompileError: if a text is not valid.
+    """
+    _binding()
+    remaining = iter(texts)
+    first = list(itertools.islice(remaining, 2))
+    if len(first) < 2 or workers == 1:
+        return [compile_object(text, target) for text in itertools.chain(first, remaining)]
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers, "lamina-compile")
+    try:
+        jobs = [pool.submit(compile_object, text, target) for text in itertools.chain(first, remaining)]
+        return [job.result() for job in jobs]
+    finally:
+        # After an interrupt: what has not begun is not wanted any more.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def join_objects(objects: Sequence[bytes]) -> bytes:
+    """Several object files as one entry for the cache."""
+    return b"".join([_COUNT.pack(len(objects)), *(_COUNT.pack(len(o)) for o in objects), *objects])
+
+
+def split_objects(data: bytes) -> list[bytes]:
+    """The object files that `join_objects` put together."""
+    (count,) = _COUNT.unpack_from(data)
+    lengths = [_COUNT.unpack_from(data, _COUNT.size * (k + 1))[0] for k in range(count)]
+    ends = list(itertools.accumulate(lengths, initial=_COUNT.size * (count + 1)))
+    return [data[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 def assembly(text: str, target: Target | None = None, *, effort: int = EFFORT) -> str:
     """The assembly text of what `compile_object` makes."""
-    with _lock:
-        module, machine = _optimized(text, target or host_target(), effort)
-        return machine.emit_assembly(module)
+    module, machine = _optimized(text, target or host_target(), effort)
+    return machine.emit_assembly(module)
 
 
 def optimized_text(text: str, target: Target | None = None, *, effort: int = EFFORT) -> str:
     """LLVM text after the passes, before the code generator."""
-    with _lock:
-        return str(_optimized(text, target or host_target(), effort)[0])
+    return str(_optimized(text, target or host_target(), effort)[0])
 
 
-def load(data: bytes, exports: Sequence[str]) -> Library:
-    """Links the bytes of an object file into this process.
+def load(objects: Sequence[bytes], exports: Sequence[str]) -> Library:
+    """Links object files into this process, with each other.
 
-    Functions that the object lacks, such as memset, are looked for in the libraries of the process.
+    Functions that they lack, such as memset, are looked for in the libraries of the process.
 
     Raises:
-        CompileError: if it cannot be linked, or lacks an export.
+        CompileError: if they cannot be linked, or lack an export.
     """
     binding = _binding()
     with _lock:
-        builder = binding.JITLibraryBuilder().add_object_img(data).add_current_process()
+        builder = binding.JITLibraryBuilder()
+        for data in objects:
+            builder.add_object_img(data)
+        builder.add_current_process()
         for name in exports:
             builder.export_symbol(name)
         try:
@@ -173,8 +215,34 @@ def _parsed(text: str) -> Any:
     return module
 
 
-@functools.cache
+def _emitted(module: Any, machine: Any) -> bytes:
+    """The object file of a module.
+
+    llvmlite lets one thread at a time into LLVM. LLVM itself asks only that threads share no module, context or
+    machine, and here they share none; so the one call that takes long is made without llvmlite's lock, if possible.
+    """
+    from llvmlite.binding import ffi
+
+    emit = ffi.lib.LLVMPY_TargetMachineEmitToMemory
+    with ffi.OutputString() as error:
+        memory = getattr(emit, "_cfn", emit)(machine, module, 1, error)
+        if not memory:
+            raise CompileError(f"LLVM could not generate machine code: {error}")
+    try:
+        return ctypes.string_at(ffi.lib.LLVMPY_GetBufferStart(memory), ffi.lib.LLVMPY_GetBufferSize(memory))
+    finally:
+        ffi.lib.LLVMPY_DisposeMemoryBuffer(memory)
+
+
 def _machine(target: Target, effort: int) -> Any:
+    """This thread's machine for a target."""
+    known = _machines.__dict__.setdefault("known", {})
+    if (target, effort) not in known:
+        known[target, effort] = _new_machine(target, effort)
+    return known[target, effort]
+
+
+def _new_machine(target: Target, effort: int) -> Any:
     binding = _binding()
     if target.triple.split("-")[0] != binding.get_process_triple().split("-")[0]:
         _initialize_all()

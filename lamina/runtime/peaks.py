@@ -21,7 +21,9 @@ COPY_BYTES = 96 << 20
 _ACCUMULATORS = 12
 _STEPS = 400_000
 _BLOCK = 4096
-_TRIES = 4
+# A try at multiply-adds takes about a millisecond, one at copying ten times that.
+_MULTIPLY_ADD_TRIES = 24
+_COPY_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ def of_this_machine() -> Peaks:
     )
 
 
+@functools.cache
+def of_threads(count: int) -> tuple[float, float]:
+    """float32 operations (a multiply-add is two) and bytes copied a second on so many threads, measured once."""
+    source, goal = empty_aligned((COPY_BYTES,), "uint8"), empty_aligned((COPY_BYTES,), "uint8")
+    source.fill(1)
+    goal.fill(0)
+    return multiply_add_speed(count), max(copy_speed(count, streaming, source, goal) for streaming in (False, True))
+
+
 def multiply_add_speed(count: int, steps: int = _STEPS) -> float:
     """float32 operations a second of `count` threads in a loop of multiply-adds that touches no memory."""
     target = host_target()
@@ -99,7 +110,7 @@ def multiply_add_speed(count: int, steps: int = _STEPS) -> float:
     # A line for each thread's sum, which keeps the loop from being removed, and the number of steps in front.
     context = empty_aligned((16 * (count + 1),), "float32")
     context.view("int64")[0] = steps
-    seconds = _best("multiply_add", context, count)
+    seconds = _best("multiply_add", context, count, _MULTIPLY_ADD_TRIES)
     return 2.0 * lanes * _ACCUMULATORS * steps * count / seconds
 
 
@@ -112,14 +123,14 @@ def copy_speed(count: int, streaming: bool, source: np.ndarray, goal: np.ndarray
         source, goal: uint8 arrays of one length, a multiple of 4096, from `empty_aligned`.
     """
     context = np.array([source.ctypes.data, goal.ctypes.data, source.size // _BLOCK], np.int64)
-    seconds = _best("copy_streaming" if streaming else "copy_plain", context, count)
+    seconds = _best("copy_streaming" if streaming else "copy_plain", context, count, _COPY_TRIES)
     return 2.0 * source.size / seconds
 
 
-def _best(name: str, context: np.ndarray, count: int) -> float:
+def _best(name: str, context: np.ndarray, count: int, tries: int) -> float:
     function = _library().address(name)
     times = []
-    for _ in range(_TRIES):
+    for _ in range(tries):
         start = time.perf_counter()
         threads.run(function, context.ctypes.data, count)
         times.append(time.perf_counter() - start)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from lamina.base.config import config
-from lamina.base.dims import evaluate
 from lamina.base.errors import IndexRangeError
-from lamina.codegen.driver import Slot, Stage
+from lamina.codegen.driver import Slot
 from lamina.runtime import threads
 from lamina.runtime.buffers import address, empty_aligned, zeros_aligned
+from lamina.runtime.marks import Marks
 from lamina.runtime.native import Library
+from lamina.runtime.plan import ProgramPlan
 from lamina.runtime.spinning import BARRIER_BYTES
-from lamina.schedule.evaluate import evaluate_size
-from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
 
 MOST_LAYOUTS = 32
-_LATER = slice(int(Slot.MORE_REPORTS), int(Slot.COUNT))
+_LATER = slice(int(Slot.MORE_REPORTS), int(Slot.MARKS))
 
 
 class Layout:
@@ -39,7 +38,7 @@ class Layout:
         self.owner: object = None
         self._place_temporaries(program, symbols)
         self._place_constants(program)
-        scratch_bytes = program.scratch_bytes(symbols)
+        scratch_bytes = program.plan.scratch_bytes(symbols)
         scratch = empty_aligned((max(scratch_bytes * self.threads, 64),), "uint8")
         self.keep.append(scratch)
         self.context = np.zeros(Slot.COUNT, np.int64)
@@ -51,8 +50,14 @@ class Layout:
         self.context[Slot.YIELD] = threads.yield_address()
         self.pointer = address(self.context)
 
+    def take_marks(self, marks: Marks) -> None:
+        """Has a profiled program leave its marks there."""
+        self.context[Slot.MARKS] = address(marks.words)
+        self.context[Slot.MARK_BYTES] = marks.bytes_of_thread
+        self.marks = marks
+
     def _place_temporaries(self, program: Program, symbols: Mapping[str, int]) -> None:
-        plans = [plan_memory(s.schedule.lifetimes(), symbols, config.memory_planner) for s in program.stages]
+        plans = [plan_memory(s.lifetimes, symbols, config.memory_planner) for s in program.plan.stages]
         arena = empty_aligned((max([64, *(p.size for p in plans)]),), "uint8")
         self.keep.append(arena)
         for plan in plans:
@@ -72,18 +77,16 @@ class Program:
 
     Args:
         library: the machine code; entry: name of its function.
-        stages: for the lifetimes of buffers; buffers, symbols: in the order of the native tables.
+        plan: its buffers and sizes.
     """
 
-    def __init__(
-        self, library: Library, entry: str, stages: Sequence[Stage], buffers: Sequence[Buffer], symbols: Sequence[str]
-    ):
+    def __init__(self, library: Library, entry: str, plan: ProgramPlan):
         self.function = library.function(entry, None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         self.entry = library.address(entry)
-        self.stages = list(stages)
-        self.buffers = list(buffers)
-        self.number = {b: k for k, b in enumerate(buffers)}
-        self.symbols = list(symbols)
+        self.plan = plan
+        self.buffers = plan.buffers
+        self.number = {b: k for k, b in enumerate(plan.buffers)}
+        self.symbols = plan.symbols
         self.lock = threading.Lock()
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
 
@@ -101,20 +104,7 @@ class Program:
 
     def useful_threads(self, symbols: Mapping[str, int]) -> int:
         """Threads worth waking: two tasks of the widest kernel for each, since less is done before others are awake."""
-        most = 1
-        for stage in self.stages:
-            for kernel in stage.schedule.kernels:
-                most = max(most, evaluate_size(kernel.tasks, symbols))
-        return min(config.threads, max(1, most // 2))
-
-    def scratch_bytes(self, symbols: Mapping[str, int]) -> int:
-        """Scratch memory of one thread, for the hungriest kernel; no two threads share a cache line of it."""
-        most = 64
-        for stage in self.stages:
-            for kernel in stage.schedule.kernels:
-                sizes = (evaluate(b.size(), symbols) + 127 for b in kernel.locals)
-                most = max(most, sum(size // 64 * 64 for size in sizes) + 64)
-        return -(-most // 128) * 128
+        return min(config.threads, max(1, self.plan.most_tasks(symbols) // 2))
 
     def call(self, layout: Layout) -> None:
         """Runs the native function on all of the layout's threads.

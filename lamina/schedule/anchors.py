@@ -7,7 +7,7 @@ from lamina.graph import CONSTANT, INPUT, Graph, Node
 from lamina.primitives import RESHAPE
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory, views_between
-from lamina.schedule.places import can_hold
+from lamina.schedule.places import Part, find_parts
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
 CHEAP_CONE = 4
@@ -18,8 +18,8 @@ LARGEST_CONE = 160
 Path = tuple[Node, tuple[Node, ...]]
 
 
-def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Node]]:
-    """The anchors in topological order, inputs and constants left out; and those kept inside of a PAD node.
+def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
+    """The anchors in topological order, inputs and constants left out; and those kept inside another.
 
     Roots, contractions, folds and other nodes that cannot be inlined are anchors. So is a node that several
     anchors read, or one anchor at several places, if computing it again costs more than reading it.
@@ -35,6 +35,8 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Node]]:
         if node.kind == "contract":
             forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
             views.update(view for operand in node.inputs for view in views_between(operand))
+    parts = find_parts([n for n in order if n in forced], set(graph.roots))
+    forced.update(parts)
     costs = _cone_costs(order, forced)
     anchors: set[Node] = set()
     readers: dict[Node, set[Path]] = {}
@@ -45,17 +47,7 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Node]]:
         if node in forced or not is_inline(node) or (node not in views and _store_is_better(node, paths, costs)):
             anchors.add(node)
         readers[node] = paths
-    padded = _inside_their_padding([n for n in order if n in forced], set(graph.roots))
-    return {n: None for n in order if n in anchors or n in padded}, padded
-
-
-def _inside_their_padding(forced: list[Node], roots: set[Node]) -> dict[Node, Node]:
-    """Nodes that are computed right into the padded form that a contraction reads, and that form."""
-    padded: dict[Node, Node] = {}
-    for node in forced:
-        if node not in roots and can_hold(node) and node.inputs[0] not in roots:
-            padded.setdefault(node.inputs[0], node)
-    return padded
+    return {n: None for n in order if n in anchors}, parts
 
 
 def _paths(node: Node, users: list[Node], anchors: set[Node], readers: dict[Node, set[Path]]) -> set[Path]:

@@ -1,10 +1,11 @@
-"""The zeros around a node that is computed right into the middle of its padded form."""
+"""What is left to write of a node whose parts are computed in place: the zeros around one."""
 
 from __future__ import annotations
 
 import math
 
 from lamina.graph import Node
+from lamina.primitives import PAD
 from lamina.schedule.expr import INDEX, Builder, Expr
 from lamina.schedule.loops import Kernel, Loop, Statement, Store
 from lamina.schedule.nests import describe
@@ -13,13 +14,18 @@ from lamina.schedule.tasks import MOST_TASKS, cut, task_range
 from lamina.schedule.tiling import known
 
 
-def border_kernel(pad: Node, memory: Places, name: str) -> Kernel:
-    """Clears what lies before and after the middle, along each padded axis in turn."""
+def border_kernels(whole: Node, memory: Places, name: str) -> list[Kernel]:
+    """The kernel that clears what lies before and after the middle; none where the parts are all there is."""
+    return [_border(whole, memory, name)] if whole.primitive is PAD else []
+
+
+def _border(pad: Node, memory: Places, name: str) -> Kernel:
+    """Along each padded axis in turn."""
     b, buffer = Builder(), memory[pad]
     zero, one, task = b.const(0, INDEX), b.const(1, INDEX), b.variable(MOST_TASKS)
     variables = [b.variable(d) for d in pad.shape]
     ranges = [(zero, b.dim(d)) for d in pad.shape]
-    clear: Statement = Store(buffer, b.linear(tuple(variables), pad.shape), b.const(0, pad.dtype))
+    clear: Statement = Store(buffer, memory.at(b, pad, tuple(variables)), b.const(0, pad.dtype))
     axes = [k for k in range(pad.rank) if pad.attrs["low"][k] != 0 or pad.attrs["high"][k] != 0]
     first = axes[0]
     body: list[Statement] = []

@@ -37,8 +37,8 @@ class Member:
 
 @dataclass(eq=False)
 class Group:
-    """Anchors that become one kernel. `style`: `loops`, `contract`, `border` for the zeros of a padded
-    anchor, or `special` for all other kinds."""
+    """Anchors that become one kernel. `style`: `loops`, `contract`, `whole` for an anchor whose
+    parts are computed in place, or `special` for all other kinds."""
 
     members: list[Member]
     style: str
@@ -105,20 +105,20 @@ def _aligned(index: Index, variables: Index) -> int:
     return count
 
 
-def group_anchors(anchors: dict[Node, None], padded: Collection[Node] = ()) -> list[Group]:
+def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> list[Group]:
     """Groups anchors into kernels, in an order in which they can run.
 
     Args:
-        padded: anchors of which only what lies around their operand is left to write.
+        wholes: anchors whose parts are computed in place, so that at most what lies around them is left to write.
     """
     home: dict[Node, Group] = {}
     groups: list[Group] = []
     for node in anchors:
         member = examine(node, anchors)
         needs = {home[n] for n in member.reads if n in home}
-        group = None if node in padded else _join(member, needs, groups)
-        if node in padded:
-            group = Group([member], "border", 0)
+        group = None if node in wholes else _join(member, needs, groups)
+        if node in wholes:
+            group = Group([member], "whole", 0)
             groups.append(group)
         elif group is None:
             style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind

@@ -1,41 +1,61 @@
-"""Where nodes are kept: each in a buffer of its own, or inside the buffer of its padded form."""
+"""Where nodes are kept: each in a buffer of its own, or inside the buffer of a node that is put together of parts."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
 from lamina.base.dims import Dimension
 from lamina.graph import Node
-from lamina.primitives import PAD
+from lamina.primitives import CONCATENATE, PAD
 from lamina.schedule.expr import Buffer, Builder, Expr
 from lamina.schedule.loops import Store
 from lamina.schedule.lowering import Index
+
+
+@dataclass(frozen=True)
+class Part:
+    """A node as a part of another: where in it the node begins, on every axis."""
+
+    whole: Node
+    low: tuple[Dimension, ...]
 
 
 class Places(dict[Node, Buffer]):
     """The buffer of every node that has memory.
 
     A convolution with padding reads its operand with zeros around it. What computes the operand then writes it in the
-    middle of that memory at once, so that nothing is copied, and all who read the operand read it there.
+    middle of that memory at once, so that nothing is copied, and all who read the operand read it there. Likewise what
+    is concatenated is computed into its part of the whole.
 
     Attributes:
-        padded: for nodes that are kept inside the buffer of a PAD node, that node.
+        parts: of nodes that are kept inside another.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.padded: dict[Node, Node] = {}
+        self.parts: dict[Node, Part] = {}
 
     def low(self, node: Node) -> tuple[Dimension, ...]:
         """Where a node begins in its buffer."""
-        if node in self.padded:
-            return tuple(self.padded[node].attrs["low"])
-        return (0,) * node.rank
+        low: tuple[Dimension, ...] = (0,) * node.rank
+        while node in self.parts:
+            part = self.parts[node]
+            node, low = part.whole, tuple(a + b for a, b in zip(low, part.low))
+        return low
+
+    def home(self, node: Node) -> Node:
+        """The node whose shape the buffer has."""
+        while node in self.parts:
+            node = self.parts[node].whole
+        return node
 
     def at(self, b: Builder, node: Node, index: Index) -> Expr:
         """The position of an element in the node's buffer."""
-        if node not in self.padded:
+        if node not in self.parts:
             return b.linear(index, node.shape)
         moved = tuple(b.add(i, b.dim(low)) for i, low in zip(index, self.low(node)))
-        return b.linear(moved, self.padded[node].shape)
+        return b.linear(moved, self.home(node).shape)
 
     def read(self, b: Builder, node: Node, index: Index) -> Expr | None:
         """An element, None where the node has no memory."""
@@ -46,6 +66,37 @@ class Places(dict[Node, Buffer]):
         return Store(self[node], self.at(b, node, index), b.cast(value, node.dtype))
 
 
-def can_hold(pad: Node) -> bool:
-    """Whether what is padded can be computed right into the middle of its padded form."""
-    return pad.primitive is PAD and pad.attrs["value"] == 0 and pad.inputs[0].kind in ("elementwise", "contract")
+def find_parts(wholes: Iterable[Node], roots: Collection[Node]) -> dict[Node, Part]:
+    """What is computed right into its place in one of these nodes, as far as they are put together of parts.
+
+    Every operand of such a node must be free to be kept there: it is computed, no root, and kept nowhere else.
+    """
+    found: dict[Node, Part] = {}
+    waiting = [node for node in wholes if node not in roots]
+    while waiting:
+        whole = waiting.pop()
+        parts = parts_of(whole)
+        free = all(n not in roots and n not in found and (n.kind in COMPUTED or parts_of(n)) for n in parts)
+        if free and len(parts) == len(whole.inputs):
+            found |= parts
+            waiting += parts
+    return found
+
+
+COMPUTED = ("elementwise", "contract")
+
+
+def parts_of(node: Node) -> dict[Node, Part]:
+    """The operands of which a node is put together, with zeros around one; empty for any other node."""
+    if node.primitive is PAD and node.attrs["value"] == 0:
+        return {node.inputs[0]: Part(node, tuple(node.attrs["low"]))}
+    if node.primitive is not CONCATENATE:
+        return {}
+    parts: dict[Node, Part] = {}
+    axis, begin = node.attrs["axis"], 0
+    for operand in node.inputs:
+        low: list[Dimension] = [0] * node.rank
+        low[axis] = begin
+        parts[operand] = Part(node, tuple(low))
+        begin = begin + operand.shape[axis]
+    return parts

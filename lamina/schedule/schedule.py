@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.base.errors import CompileError
-from lamina.graph import CONSTANT, INPUT, Graph, Node, Primitive, apply
+from lamina.graph import CONSTANT, INPUT, Graph, Node, apply
+from lamina.primitives import COPY
 from lamina.schedule.anchors import choose_anchors
-from lamina.schedule.borders import border_kernel
+from lamina.schedule.borders import border_kernels
 from lamina.schedule.contraction import contraction_kernels
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
@@ -23,8 +24,6 @@ from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS
-
-COPY = Primitive("copy", "elementwise", infer=lambda x: x, numpy=lambda x: x, lower=lambda b, x: x)
 
 
 @dataclass
@@ -106,8 +105,8 @@ class _Scheduler:
 
     def run(self) -> Schedule:
         graph = self.graph
-        anchors, self.memory.padded = choose_anchors(graph)
-        groups = group_anchors(anchors, set(self.memory.padded.values()))
+        anchors, self.memory.parts = choose_anchors(graph)
+        groups = group_anchors(anchors, {part.whole for part in self.memory.parts.values()})
         self._leaf_buffers()
         self._anchor_buffers(groups)
         in_place = self._order_updates(groups)
@@ -153,8 +152,8 @@ class _Scheduler:
         for group in groups:
             for member in group.members:
                 across = member.reduced and group.style == "loops" and min(member.reduced) < group.depth
-                if member.node in self.memory.padded:
-                    self.memory[member.node] = self._new_buffer(self.memory.padded[member.node])
+                if member.node in self.memory.parts:
+                    self.memory[member.node] = self._new_buffer(self.memory.home(member.node))
                 elif member.node in needed or across:
                     self._new_buffer(member.node)
 
@@ -184,8 +183,8 @@ class _Scheduler:
         return in_place
 
     def _lower(self, group: Group, name: str) -> list[Kernel]:
-        if group.style == "border":
-            return [border_kernel(group.members[0].node, self.memory, name)]
+        if group.style == "whole":
+            return border_kernels(group.members[0].node, self.memory, name)
         if group.style == "loops":
             return RowKernel(group, self.memory, name).kernels()
         if group.style == "contract":

@@ -42,11 +42,43 @@ def test_lamina_trains_to_the_same_losses_as_numpy_by_hand() -> None:
     assert "DIFFER" not in done.stdout
 
 
-@pytest.mark.parametrize("name", ["matmul", "bandwidth"])
+@pytest.mark.parametrize("name", ["matmul", "bandwidth", "convolution"])
 def test_lamina_computes_the_same_as_numpy_by_hand(name: str) -> None:
     done = command("--quick", "--repeats", "1", "--only", name, "--peers", "lamina,numpy,peak")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "did not run" not in done.stdout
+    assert "DIFFER" not in done.stdout
+
+
+# Of the quick cases, as Keras 3.15 on TensorFlow 2.21 gives them.
+NETWORK_LOSSES = {"cnn": 2.40695, "resnet18": 0.636234, "unet": 0.788146, "mobilenetv2": 5.88702}
+
+
+@pytest.mark.parametrize("name", NETWORK_LOSSES)
+def test_lamina_trains_networks_to_the_losses_of_keras(name: str, tmp_path: Path) -> None:
+    assert lamina_results(name, tmp_path)[0]["loss"] == pytest.approx(NETWORK_LOSSES[name], rel=1e-3)
+
+
+def test_lamina_infers_what_keras_does(tmp_path: Path) -> None:
+    checksums = [result["loss"] for result in lamina_results("inference", tmp_path)]
+    assert checksums == pytest.approx([879.0, 279.194], rel=1e-4)
+
+
+def lamina_results(name: str, folder: Path) -> list[dict]:
+    file = folder / "rows.json"
+    done = command("--quick", "--repeats", "1", "--only", name, "--peers", "lamina,peak", "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [
+        result
+        for row in json.loads(file.read_text())["rows"]
+        for result in row["results"]
+        if result["peer"] == "lamina"
+    ]
+
+
+@pytest.mark.parametrize("name", ["compile-time", "peak-memory"])
+def test_what_is_measured_of_networks_is_positive(name: str, tmp_path: Path) -> None:
+    assert all(result["median"] > 0 for result in lamina_results(name, tmp_path))
 
 
 @pytest.mark.parametrize("name", ["process", "overhead", "predict", "call", "first-call", "import", "memory"])
@@ -85,9 +117,15 @@ def test_ratios_are_of_medians_and_turn_with_the_direction() -> None:
     assert table.times_better(measured(results, Goal(), more_is_better=True), results[1]) == pytest.approx(1 / 3)
 
 
+def test_a_share_of_a_peak_told_as_a_time_is_the_inverse() -> None:
+    results = [Result("lamina", [4.0]), Result("peak", [1.0])]
+    assert table.share_of_peak(measured(results, Goal()), results[0]) == 0.25
+    assert table.share_of_peak(measured(results, Goal(), more_is_better=True), results[0]) == 4.0
+
+
 def test_goals_are_judged_against_limit_share_and_fastest_peer() -> None:
     goal = Goal(limit=3.0, share=0.5, times={"fastest": 4.0})
-    results = [Result("lamina", [2.0]), Result("peak", [8.0]), Result("torch", [6.0]), Result("numpy", [20.0])]
+    results = [Result("lamina", [2.0]), Result("peak", [0.5]), Result("torch", [6.0]), Result("numpy", [20.0])]
     verdicts = table.verdicts(measured(results, goal))
     assert [v["met"] for v in verdicts] == [True, False, False]
     assert [v["value"] for v in verdicts] == [2.0, 0.25, 3.0]
@@ -104,6 +142,12 @@ def test_losses_are_compared_with_numpy_by_hand() -> None:
     case = measured(results, Goal())
     assert [table.agrees(case, result) for result in results] == [True, True, False]
     assert "DIFFER" in table.render(case)
+
+
+def test_without_numpy_the_peers_are_the_judge_and_not_lamina() -> None:
+    results = [Result("lamina", [1.0], 9.0), Result("torch", [1.0], 0.5), Result("jax-jit", [1.0], 0.501)]
+    case = measured(results, Goal())
+    assert [table.agrees(case, result) for result in results] == [False, True, True]
 
 
 def test_a_peer_that_fails_says_why() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.base.errors import CompileError
 from lamina.compiler import compilation, compile_graph
-from lamina.graph import Graph, input_node, interpret
+from lamina.graph import Graph, constant, input_node, interpret
 from lamina.runtime import native
 
 MATMUL = ("mk", "kn", "mn")
@@ -65,3 +66,34 @@ def test_the_garbage_collector_is_left_as_it_was():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def with_state(name: str) -> Graph:
+    """A graph with state, a constant, and an open size; every call makes new inputs."""
+    state, x = input_node((5,), "float32", name), input_node((Dim("batch"), 5), "float32", name)
+    known = constant(np.arange(5, dtype=np.float32))
+    row = p.broadcast(p.reshape(p.add(state, known), (1, 5)), x.shape)
+    return Graph((state, x), (p.multiply(x, row),), ((state, p.add(state, p.reduce_sum(x, (0,)))),))
+
+
+def run(graph: Graph) -> tuple[list[np.ndarray], np.ndarray]:
+    state = np.ones(5, np.float32)
+    compiled = compile_graph(graph, interpret=False)
+    x = np.arange(30, dtype=np.float32).reshape(6, 5)
+    return [compiled([state, x])[0], compiled([state, x[:2]])[0]], state
+
+
+def test_a_program_that_was_compiled_before_is_neither_scheduled_nor_compiled(monkeypatch):
+    first, state = run(with_state("one"))
+    monkeypatch.setattr(native, "compile_object", None)
+    monkeypatch.setattr(compilation.Compilation, "stages", None)
+    again, state_again = run(with_state("two"))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again)) and np.array_equal(state, state_again)
+
+
+def test_a_plan_whose_machine_code_is_gone_is_made_anew():
+    first, _ = run(with_state("one"))
+    code = compilation.Compilation({"main": with_state("three")}).key()
+    (Path(config.cache_dir) / f"{code}.object").unlink()
+    again, _ = run(with_state("four"))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))

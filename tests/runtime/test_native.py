@@ -134,3 +134,16 @@ def test_other_machines_get_objects_too(target) -> None:
 def test_importing_does_not_load_llvm() -> None:
     code = "import sys, lamina.runtime.native, lamina.runtime.threads; sys.exit('llvmlite' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_objects_joined_for_the_cache_come_apart_again():
+    for objects in ([], [b"one"], [b"", b"two", b"three" * 1000]):
+        assert native.split_objects(native.join_objects(objects)) == objects
+
+
+def test_modules_compiled_side_by_side_are_linked_with_each_other():
+    inner = "define hidden i64 @inner(i64 %x) { %y = mul i64 %x, 3 ret i64 %y }"
+    outer = "declare hidden i64 @inner(i64) define i64 @outer(i64 %x) { %y = call i64 @inner(i64 %x) ret i64 %y }"
+    objects = native.compile_objects(iter([inner, outer]), host_targets()[0], 2)
+    library = native.load(objects, ["outer"])
+    assert library.function("outer", ctypes.c_int64, ctypes.c_int64)(14) == 42

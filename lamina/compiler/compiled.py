@@ -1,16 +1,8 @@
-"""The only place that knows every stage: graph in, a native program that runs on arrays out.
-
-    graph -> optimize -> schedule (kernels, phases, lifetimes) -> codegen (LLVM text) -> runtime (machine code)
-
-`lamina.debug` shows what each stage made of a function.
-"""
+"""Graphs and loops as native programs."""
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,131 +11,27 @@ from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import evaluate_shape
 from lamina.base.errors import ArgumentError, DTypeError
+from lamina.compiler.compilation import Compilation
 from lamina.graph import Graph, Node, verify
-from lamina.graph import interpret as interpret_graph
 from lamina.graph.interpreter import bind_symbols
-from lamina.graph.loop import BATCH, InterpretedLoop, LoopProgram, LoopState
+from lamina.graph.loop import BATCH, LoopProgram, LoopState
 
 if TYPE_CHECKING:
-    from lamina.runtime.program import Layout, Program
-    from lamina.schedule.expr import Buffer
-
-
-class InterpretedGraph:
-    """Runs a graph in the interpreter; the same face as a compiled graph."""
-
-    def __init__(self, graph: Graph):
-        verify(graph)
-        self.graph = graph
-
-    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return interpret_graph(self.graph, arrays)
-
-
-def compile_graph(graph: Graph, *, interpret: bool | None = None) -> InterpretedGraph | CompiledGraph:
-    """Turns a graph into something that runs on arrays given in the order of its inputs.
-
-    Args:
-        interpret: run in the NumPy interpreter; default `config.interpret`.
-    """
-    if config.interpret if interpret is None else interpret:
-        return InterpretedGraph(graph)
-    return CompiledGraph(graph)
-
-
-def compile_loop(program: LoopProgram, *, interpret: bool | None = None) -> InterpretedLoop | CompiledLoop:
-    """Turns a loop program into something with `advance`, as `lamina.graph.loop.InterpretedLoop` has it."""
-    if config.interpret if interpret is None else interpret:
-        return InterpretedLoop(program)
-    return CompiledLoop(program)
-
-
-class Compilation:
-    """A program on its way through the stages; each stage's result is made when first asked for.
-
-    Attributes:
-        graphs: optimised graphs by name: `main`, or `prologue`, `body` and `epilogue`.
-        stages: their schedules.
-        symbols: names of the sizes that stay open until the program runs.
-    """
-
-    def __init__(self, graphs: Mapping[str, Graph], streams: frozenset[Node] = frozenset(), loop: bool = False):
-        from lamina.codegen.driver import Stage
-        from lamina.optimize import optimize
-        from lamina.schedule.schedule import schedule
-        from lamina.schedule.target import host_target
-
-        self.target = host_target()
-        self.graphs = {name: optimize(graph) for name, graph in graphs.items()}
-        self.inputs: dict[Node, Buffer] = {}
-        self.stages: list[Stage] = []
-        symbols = {s for g in graphs.values() for s in g.symbols()} | ({BATCH} if loop else set())
-        self.symbols = sorted(symbols)
-        for name, graph in self.graphs.items():
-            plan = schedule(graph, self.target, self.inputs)
-            self.inputs.update(plan.inputs)
-            moving = set(plan.outputs) if name in ("body", "epilogue") else set()
-            if name == "body":
-                moving |= {plan.inputs[n] for n in streams}
-            self.stages.append(Stage(name, plan, frozenset(moving)))
-
-    @functools.cached_property
-    def text(self) -> str:
-        """The whole program as LLVM text."""
-        from lamina.codegen.driver import write_program
-        from lamina.runtime.spinning import barrier_ir
-
-        return write_program(self.stages, self.symbols, self.target, barrier_ir(self.target))
-
-    def key(self) -> str:
-        """The name of the machine code in the cache: decided by the loop IR, so no LLVM text is needed to find it."""
-        from lamina.codegen.driver import describe_program
-        from lamina.runtime import native
-
-        return native.object_key(describe_program(self.stages, self.symbols) + _fingerprint(), self.target)
-
-    def build(self) -> Program:
-        """The program in machine code, from the cache where it is there."""
-        from lamina.codegen.driver import ENTRY, buffer_table
-        from lamina.runtime import cache, native
-        from lamina.runtime.program import Program
-
-        key = self.key()
-        data = cache.get(key)
-        if data is None:
-            data = native.compile_object(self.text, self.target)
-            cache.put(key, data)
-        library = native.load(data, [ENTRY])
-        return Program(library, ENTRY, self.stages, buffer_table(self.stages), self.symbols)
-
-
-@functools.cache
-def _fingerprint() -> str:
-    """Changes whenever the code generator's own files do, so that an edited compiler never finds old code."""
-    folder = Path(__file__).parent / "codegen"
-    facts = []
-    for directory, _, files in os.walk(folder):
-        for name in sorted(files):
-            if name.endswith(".py"):
-                found = os.stat(os.path.join(directory, name))
-                facts.append(f"{name}:{found.st_size}:{found.st_mtime_ns}")
-    return "\n".join(sorted(facts))
+    from lamina.runtime.program import Layout
 
 
 class CompiledGraph:
     """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, *, profiled: bool = False):
         from lamina.runtime.buffers import address, result_array
 
-        verify(graph)
         self.graph = graph
-        self.compilation = Compilation({"main": graph})
+        self.compilation = Compilation({"main": graph}, profiled=profiled, check=lambda: verify(graph))
         self.program = self.compilation.build()
-        plan = self.compilation.stages[0].schedule
-        number = self.program.number
-        self._inputs = [number[plan.inputs[n]] for n in graph.inputs]
-        self._outputs = [(number[b], b.shape, b.dtype) for b in plan.outputs]
+        (plan,) = self.program.plan.stages
+        self._inputs = plan.inputs
+        self._outputs = [(k, self.program.buffers[k].shape, self.program.buffers[k].dtype) for k in plan.outputs]
         self._shapes = [n.shape for n in graph.inputs]
         states = {state for state, _ in graph.updates}
         self._expected = [(dtypes.to_numpy(n.dtype), n in states) for n in graph.inputs]
@@ -155,7 +43,7 @@ class CompiledGraph:
         arrays = [self._checked(k, a) for k, a in enumerate(arrays)]
         key = (config.threads, *[a.shape for a in arrays])
         with program.lock:
-            layout, shapes = self._prepared(key)
+            layout, shapes = self.prepared(key)
             table = layout.table
             for number, array in zip(self._inputs, arrays):
                 table[number] = address(array)
@@ -184,7 +72,7 @@ class CompiledGraph:
             )
         return np.ascontiguousarray(array)
 
-    def _prepared(self, key: tuple) -> tuple[Layout, list[tuple[int, ...]]]:
+    def prepared(self, key: tuple) -> tuple[Layout, list[tuple[int, ...]]]:
         """The memory for arrays of these shapes, and the shapes of the results; remembered for the last shapes."""
         if key != self._last_key:
             symbols = bind_symbols(zip(self._shapes, key[1:]))
@@ -197,19 +85,21 @@ class CompiledGraph:
 class CompiledLoop:
     """A loop program as a native program; see `lamina.graph.loop.InterpretedLoop` for what `advance` does."""
 
-    def __init__(self, loop: LoopProgram):
+    def __init__(self, loop: LoopProgram, *, profiled: bool = False):
         from lamina.codegen.driver import Slot
 
-        loop.verify()
         self.loop = loop
         self._epoch, self._step = int(Slot.EPOCH), int(Slot.STEP)
         self._progress = slice(int(Slot.EPOCH), int(Slot.MAX_STEPS) + 1)
         named = {"prologue": loop.prologue, "body": loop.body, "epilogue": loop.epilogue}
         graphs = {name: graph for name, graph in named.items() if graph is not None}
-        self.compilation = Compilation(graphs, frozenset(loop.streams), loop=True)
+        self.compilation = Compilation(graphs, frozenset(loop.streams), loop=True, profiled=profiled, check=loop.verify)
         self.program = self.compilation.build()
-        self.schedules = {s.name: s.schedule for s in self.compilation.stages}
-        self.inputs = {n: self.program.number[b] for n, b in self.compilation.inputs.items()}
+        self.inputs: dict[Node, int] = {}
+        self.outputs: dict[str, list[int]] = {}
+        for plan in self.program.plan.stages:
+            self.inputs.update(zip(graphs[plan.name].inputs, plan.inputs))
+            self.outputs[plan.name] = plan.outputs
 
     def advance(
         self,
@@ -222,7 +112,7 @@ class CompiledLoop:
         """As `lamina.graph.loop.InterpretedLoop.advance`."""
         program = self.program
         with program.lock:
-            layout = self._bound(state, arrays, outputs, logs)
+            layout = self.bound(state, arrays, outputs, logs)
             context = layout.context
             context[self._progress] = (
                 state.epoch, state.epochs, state.step, state.steps, state.rows, state.batch_size, max_steps,
@@ -232,7 +122,7 @@ class CompiledLoop:
             finally:
                 state.epoch, state.step = int(context[self._epoch]), int(context[self._step])
 
-    def _bound(
+    def bound(
         self,
         state: LoopState,
         arrays: Mapping[Node, np.ndarray],
@@ -250,9 +140,8 @@ class CompiledLoop:
         for node, number in self.inputs.items():
             self._place(layout, number, arrays[node], streamed=node in streams)
         for name, given in (("body", outputs), ("epilogue", logs)):
-            written = self.schedules[name].outputs if name in self.schedules else []
-            for buffer, array in zip(written, given):
-                self._place(layout, self.program.number[buffer], array, streamed=True)
+            for number, array in zip(self.outputs.get(name, ()), given):
+                self._place(layout, number, array, streamed=True)
         state.binding = _Binding(layout, arrays, outputs, logs)
         return layout
 

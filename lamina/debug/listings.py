@@ -1,0 +1,90 @@
+"""Graphs, kernels and native code as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from lamina.compiler import Compilation
+from lamina.debug.subject import Subject
+from lamina.graph import format_graph
+from lamina.schedule.expr import Buffer
+from lamina.schedule.loops import Kernel
+from lamina.schedule.printer import format_kernel
+from lamina.schedule.schedule import Schedule
+
+
+def graph_text(subject: Subject) -> str:
+    return "\n\n".join(format_graph(g, sources=True) for g in subject.graphs.values())
+
+
+def optimized_text(subject: Subject) -> str:
+    return "\n\n".join(format_graph(g, sources=True) for g in subject.compilation.graphs.values())
+
+
+def kernels_text(subject: Subject) -> str:
+    return "\n\n".join(_stage_kernels(s.name, s.schedule) for s in subject.compilation.stages)
+
+
+def _stage_kernels(name: str, plan: Schedule) -> str:
+    phases = plan.phases[-1] + 1 if plan.phases else 0
+    blocks = [f"stage {name}: {counted(len(plan.kernels), 'kernel')}, {counted(phases, 'phase')}"]
+    known = meanings(plan)
+    printed: dict[str, str] = {}
+    phase = 0
+    for kernel, wanted in zip(plan.kernels, plan.phases):
+        if wanted != phase:
+            phase = wanted
+            blocks.append(f"-------- barrier, phase {phase} --------")
+        blocks.append(_kernel(kernel, plan, known, printed))
+    return "\n\n".join(blocks)
+
+
+def _kernel(kernel: Kernel, plan: Schedule, known: Mapping[Buffer, str], printed: dict[str, str]) -> str:
+    """A kernel's text with the meaning of its buffers; `printed` has the names of bodies that were printed before."""
+    head, *rest = format_kernel(kernel).split("\n")
+    buffers = kernel.buffers()
+    new = dict.fromkeys(plan.aliases, ", new value")
+    lines = [f"{line}    # {known[plan.resolved(b)]}{new.get(b, '')}" for line, b in zip(rest, buffers)]
+    body = "\n".join(rest)
+    if body in printed:
+        return "\n".join([head, *lines, f"  as {printed[body]}"])
+    printed[body] = kernel.name
+    return "\n".join([head, *lines, *rest[len(buffers) :]])
+
+
+def meanings(plan: Schedule) -> dict[Buffer, str]:
+    """What every buffer of a stage is, for people."""
+    names = {buffer: f"{buffer.role} {node.attrs['name']!r}" for node, buffer in plan.inputs.items()}
+    numbers = {plan.resolved(buffer): k for k, buffer in enumerate(plan.outputs)}
+    for buffer in plan.buffers():
+        if buffer in numbers:
+            names[buffer] = f"output {numbers[buffer]}"
+        names.setdefault(buffer, f"{buffer.role} {buffer.name}")
+    return names
+
+
+def llvm_text(subject: Subject) -> str:
+    return f"{_which_is_which(subject.compilation, ';')}\n{subject.compilation.text}"
+
+
+def assembly_text(subject: Subject) -> str:
+    from lamina.runtime import native
+
+    compilation = subject.compilation
+    return f"{_which_is_which(compilation, '#')}\n{native.assembly(compilation.text, compilation.target)}"
+
+
+def _which_is_which(compilation: Compilation, comment: str) -> str:
+    """A comment line for every kernel: the function that does it. Stages call their kernels in order."""
+    lines = []
+    for stage in compilation.stages:
+        start = compilation.text.index(f"@stage_{stage.name}(")
+        called = re.findall(r"call void @(kernel_\w+)\(", compilation.text[start:])
+        for kernel, name in zip(stage.schedule.kernels, called):
+            lines.append(f"{comment} {name}: {stage.name} {kernel.name}, {kernel.label}".removesuffix(", "))
+    return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
