@@ -8,7 +8,7 @@ after the other and needs no routine of its own but a copy.
 from __future__ import annotations
 
 from lamina.codegen.kernel_text import KernelText, Routine
-from lamina.schedule.target import Target
+from lamina.schedule.target import CACHE_LINE, Target
 
 
 def pack_rows(target: Target, dtype: str, width: int, *, linkage: str = "internal") -> Routine:
@@ -56,6 +56,37 @@ def pack_transposed(target: Target, dtype: str, width: int, *, linkage: str = "i
     body.counted_loop("left", rest, lambda j: _column(body, body.value(f"add i64 {j}, {squares}"), width))
     body.line("ret void")
     return _routine(body, name, "ptr %src, i64 %stride, i64 %count, i64 %columns, ptr %dst", linkage)
+
+
+def fetch_rows(target: Target, dtype: str, *, linkage: str = "internal") -> Routine:
+    """Asks for rows of a matrix ahead of their use, into the level-2 cache.
+
+    Signature (strides and sizes in elements): `void name(ptr src, i64 stride, i64 K, i64 columns)`. Rows that are not
+    there do no harm.
+    """
+    body = KernelText(target, dtype)
+    name = f"fetch_rows_{target.name}_{dtype}"
+    body.label("entry")
+    line = CACHE_LINE // body.size
+    some = body.value("icmp sgt i64 %columns, 0")
+    body.line(f"br i1 {some}, label %rows, label %none")
+    body.label("rows")
+
+    def fetch(k: str) -> None:
+        source = _element(body, "%src", body.value(f"mul i64 {k}, %stride"))
+
+        def fetch_line(j: str) -> None:
+            body.line(f"call void @llvm.prefetch.p0(ptr {_element(body, source, j)}, i32 0, i32 2, i32 1)")
+
+        body.counted_loop("line", rounded, fetch_line, step=line)
+
+    up = body.value(f"add i64 %columns, {line - 1}")
+    rounded = body.value(f"and i64 {up}, {-line}")
+    body.counted_loop("row", "%count", fetch)
+    body.line("br label %none")
+    body.label("none")
+    body.line("ret void")
+    return _routine(body, name, "ptr %src, i64 %stride, i64 %count, i64 %columns", linkage)
 
 
 def _routine(body: KernelText, name: str, parameters: str, linkage: str) -> Routine:

@@ -6,7 +6,7 @@ import functools
 
 from lamina.codegen.kernel_text import Routine as Text
 from lamina.codegen.microkernel import micro_kernel
-from lamina.codegen.packing import pack_rows, pack_transposed
+from lamina.codegen.packing import fetch_rows, pack_rows, pack_transposed
 from lamina.schedule.loops import Routine
 from lamina.schedule.target import Target
 
@@ -19,6 +19,8 @@ def write_routine(routine: Routine, target: Target) -> Text:
             target, routine.dtype, routine.rows, routine.vectors, routine.mode, routine.masked,
             levels=routine.levels, block=routine.block,
         )  # fmt: skip
+    if routine.kind == "fetch_rows":
+        return fetch_rows(target, routine.dtype)
     width = routine.vectors * target.lanes(routine.dtype)
     return (pack_rows if routine.kind == "pack_rows" else pack_transposed)(target, routine.dtype, width)
 

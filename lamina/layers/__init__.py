@@ -20,7 +20,9 @@ from lamina.layers.symbolic import KerasTensor
 from lamina.objects import Registry, snake_case
 
 if TYPE_CHECKING:
+    from lamina.layers.attention import *  # noqa: F403
     from lamina.layers.convolutional import *  # noqa: F403
+    from lamina.layers.core import *  # noqa: F403
     from lamina.layers.merging import *  # noqa: F403
     from lamina.layers.normalization import *  # noqa: F403
     from lamina.layers.padding import *  # noqa: F403
@@ -29,11 +31,16 @@ if TYPE_CHECKING:
 
 # What each family has: layers, their other names, and functions.
 _FAMILIES = {
+    "attention": "AdditiveAttention Attention GroupQueryAttention GroupedQueryAttention MultiHeadAttention",
     "convolutional": (
         "Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D "
         "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose "
         "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D "
         "SeparableConvolution2D"
+    ),
+    "core": (
+        "EinsumDense Embedding Masking PositionEmbedding ReversibleEmbedding RotaryEmbedding SinePositionEncoding "
+        "TimeDistributed TokenAndPositionEmbedding Wrapper"
     ),
     "merging": (
         "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum "

@@ -13,7 +13,7 @@ from lamina.base import dtypes, trees
 from lamina.base.errors import ArgumentError, LaminaError
 from lamina.base.policy import DTypePolicy
 from lamina.graph.source import source_scope
-from lamina.layers import symbolic
+from lamina.layers import masks, symbolic
 from lamina.layers import weights as weighing
 from lamina.layers.arguments import (
     call_parameters,
@@ -29,7 +29,7 @@ from lamina.objects import unique_name
 from lamina.tensor import Variable
 
 
-class Layer:
+class Layer(masks.PassesMasks):
     """A function of tensors with weights of its own.
 
     A subclass makes what it needs in `__init__`, its weights in `build(input_shape)`, and computes in
@@ -75,7 +75,7 @@ class Layer:
         self.autocast = autocast
         self.built = False
         self.input_spec: Any = None
-        self.supports_masking = False
+        self.supports_masking = self._computes_mask()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         layer = super().__new__(cls)
@@ -119,7 +119,8 @@ class Layer:
             )
         if symbolic.is_symbolic(args, kwargs):
             return symbolic.call(self, args, kwargs)
-        args, kwargs, training = self._arguments(args, kwargs)
+        arrived = self._arrived(args, kwargs)
+        args, kwargs, training = self._arguments(args, {**kwargs, **arrived.arguments})
         with source_scope(self._name), entered(training) as outermost:
             if outermost:
                 self._clear_losses()
@@ -129,6 +130,7 @@ class Layer:
             if self.activity_regularizer is not None:
                 for output in trees.flatten(outputs):
                     self.add_loss(weighing.activity_penalty(self.activity_regularizer, output))
+            self._pass_on(arrived, args, kwargs, outputs)
         return outputs
 
     def _arguments(self, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], bool | None]:

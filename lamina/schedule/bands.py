@@ -14,6 +14,8 @@ from lamina.schedule.tiling import Tiling, known, round_up, share
 
 # Columns of C that are finished together: a scratch band of them stays in the level-1 cache.
 SCRATCH_COLUMNS = 512
+# Blocks of columns come in such multiples, which few threads can share out evenly.
+EVEN_BLOCKS = 2
 
 
 def multiply_bands(t: Tiling, columns: int | None) -> Kernel:
@@ -62,8 +64,11 @@ def column_block(t: Tiling, few_rows: bool, most_blocks: int) -> int | None:
     panels = -(-n // t.width)
     if few_rows:
         return -(-panels // most_blocks) * t.width
-    room = t.target.caches[1] // 2 // (depth * t.width * t.size)
-    return max(1, room) * t.width if room < panels else None
+    room = max(1, t.target.caches[1] // 2 // (depth * t.width * t.size))
+    if room >= panels:
+        return None
+    blocks = round_up(-(-panels // room), EVEN_BLOCKS)  # of much the same width, so that threads have as much to do
+    return -(-panels // blocks) * t.width
 
 
 def _band(t: Tiling, band: Band, most: int | None) -> Sequence[Statement]:

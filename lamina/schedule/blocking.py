@@ -22,6 +22,8 @@ from lamina.schedule.target import CACHE_LINE, Target
 _MOST_VECTORS = 8
 _MOST_ROWS = 16
 _LONGEST_K = 512
+# Bands of rows from which a low one at the end does not matter.
+MANY_BANDS = 12
 _WORTH_PACKING = 6
 """Packing pays once every packed element is read by at least so many tiles."""
 
@@ -95,8 +97,14 @@ def tile_shape(target: Target, dtype: str, m: int | None, n: int | None) -> tupl
         vectors = needed
         rows = min(_MOST_ROWS, budget // vectors - 1)
     if m is not None and m < rows:
-        return m, max(1, min(_MOST_VECTORS, needed if n is not None else _MOST_VECTORS, budget // (m + 1)))
+        widest = max(1, min(_MOST_VECTORS, needed if n is not None else _MOST_VECTORS, budget // (m + 1)))
+        return m, _width(needed, widest) if n is not None else widest
     return (_height(m, rows, tallest_tile(target, vectors)) if m is not None else rows), vectors
+
+
+def _width(needed: int, widest: int) -> int:
+    """A width that divides what is needed, if there is one not much narrower than the widest."""
+    return next((width for width in range(widest, widest // 2, -1) if needed % width == 0), widest)
 
 
 def tallest_tile(target: Target, vectors: int) -> int:
@@ -119,13 +127,15 @@ def _full_tile(target: Target) -> tuple[int, int]:
 
 
 def _height(m: int, rows: int, tallest: int) -> int:
-    """A height that divides m, near `rows`; otherwise tiles as even as can be, or whole ones where there are many."""
+    """A height that divides m, near `rows`; otherwise bands as even as can be, or whole ones where there are many."""
     many = m >= 4 * rows
     lowest = rows - rows // 6 if many else (2 * rows + 2) // 3
     for height in range(max(rows, tallest), lowest - 1, -1):
         if m % height == 0:
             return height
-    return rows if many else row_tiles(m, rows)[0][1]
+    if m > MANY_BANDS * rows:
+        return rows
+    return row_tiles(m, max(rows, tallest) if many else rows)[0][1]
 
 
 def _even_part(whole: int, longest: int) -> int:

@@ -53,13 +53,14 @@ def contraction_kernels(group: Group, memory: Places, name: str, target: Target)
         return None
     t = Tiling(b, group, memory, name, target, product, _plan(product, target, node.dtype))
     before = [pack_right(t)] if t.plan.pack_b != "none" else []
-    kernel = _in_order(t)
-    kernel.flops = 2 * product.depth * product.size(product.outer) * product.size(product.m) * product.size(product.n)
-    return [*before, kernel]
+    kernels = _in_order(t)
+    places = product.size(product.outer) * product.size(product.m) * product.size(product.n)
+    kernels[0].flops = 2 * product.depth * places
+    return [*before, *kernels]
 
 
-def _in_order(t: Tiling) -> Kernel:
-    """The kernel of the product, in the order of work that its sizes call for."""
+def _in_order(t: Tiling) -> list[Kernel]:
+    """The kernels of the product, in the order of work that its sizes call for."""
     p = t.product
     # Sums that grow in C itself need tiles that end where its rows do.
     n = p.size(p.n)
@@ -67,9 +68,10 @@ def _in_order(t: Tiling) -> Kernel:
     if grows and _sums_over_pixels(t):
         return add_up(t)
     if grows and not p.outer and len(p.levels) == 1 and isinstance(p.depth, int) and p.depth > t.plan.kc:
-        return multiply_blocks(t)
+        return [multiply_blocks(t)]
     few = isinstance(p.size(p.m), Dim) and known(p.size(p.m)) <= FEW_ROWS and not p.outer
-    return multiply_bands(t, column_block(t, few or (isinstance(p.depth, Dim) and not p.outer), COLUMN_BLOCKS))
+    few = few or (isinstance(p.depth, Dim) and not p.outer)
+    return [multiply_bands(t, column_block(t, few, COLUMN_BLOCKS))]
 
 
 def _sums_over_pixels(t: Tiling) -> bool:

@@ -338,6 +338,8 @@ class _Task:
     # Routines
 
     def _call(self, call: Call) -> None:
+        if call.function.kind == "fetch_rows":
+            return
         given = [
             (a.buffer, int(self.value(a.index))) if isinstance(a, Address) else int(self.value(a))
             for a in call.arguments

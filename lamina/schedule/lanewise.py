@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from lamina.base import dtypes
 from lamina.base.dims import Dimension, element_count
 from lamina.graph import Node
-from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.epilogue import epilogue
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Kernel, Loop, Statement, Store
 from lamina.schedule.lowering import Index, Lowering, widen
-from lamina.schedule.nests import describe, nest, rewrite
+from lamina.schedule.nests import describe, nest
 from lamina.schedule.places import Places
-from lamina.schedule.product import loop_extent
-from lamina.schedule.tasks import MOST_TASKS, cut, task_range
+from lamina.schedule.spread import spread
+from lamina.schedule.tasks import MOST_TASKS
 from lamina.schedule.tiling import known
 
 # Elements of a window up to which its loops are written out.
@@ -195,16 +194,6 @@ class _Lanewise:
         before: list[Statement] | None = None,
     ) -> Kernel:
         """Runs the body for every place of some loops, which tasks share out."""
-        b, task = self.b, task or self.b.variable(MOST_TASKS)
         flops = 2 * element_count(self.extents.values())
         label = describe(self.group.nodes)
-        if not around:
-            return Kernel(name, b.const(1, INDEX), task, [*(before or []), *body], label=label, flops=flops)
-        count = total(b, around)
-        tasks, size = cut(b, count, max(work, 1))
-        position = b.variable(loop_extent(around))
-        places = unflatten(b, position, around)
-        memo: dict[Expr, Expr] = {}
-        body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
-        loop = Loop(position, *task_range(b, task, size, count), body)
-        return Kernel(name, tasks, task, [*(before or []), loop], label=label, flops=flops)
+        return spread(self.b, name, around, body, work, label, task=task, before=before or (), flops=flops)

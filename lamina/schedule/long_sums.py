@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from lamina.base.dims import Dimension
-from lamina.schedule.expr import INDEX, Expr
-from lamina.schedule.loops import Kernel, Loop, Statement, Store
-from lamina.schedule.nests import describe, rewrite
+from lamina.base.dims import Dimension, element_count
+from lamina.schedule.epilogue import epilogue
+from lamina.schedule.expr import INDEX, Buffer, Expr
+from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement, Store
+from lamina.schedule.nests import describe, nest, rewrite
+from lamina.schedule.operands import Strided
+from lamina.schedule.product import contiguous
+from lamina.schedule.spread import spread
 from lamina.schedule.tasks import MOST_TASKS, cut
 from lamina.schedule.tiles import Band, GoalInPlace, LeftCopied, LeftInPlace, tile_bound
 from lamina.schedule.tiling import Tiling, known, round_up, share
@@ -17,6 +22,11 @@ EVEN_TASKS = 4
 # Every task of a sum over pixels reads all of them: so many operations a byte pay for it.
 LEAST_INTENSITY = 24
 MOST_SHARES = 16
+# Tasks that share a sum over pixels among themselves, and the length from which they do.
+K_SHARES = 8
+SPLIT_SUM = 4096
+# Steps of k in a part, beyond which a longer one gains nothing.
+MOST_STEPS = 512
 
 
 def multiply_blocks(t: Tiling) -> Kernel:
@@ -76,16 +86,25 @@ def _copy_left(t: Tiling, band: Band, copied: LeftCopied) -> Statement:
     return Loop(line, zero, band.height, [inner])
 
 
-def add_up(t: Tiling) -> Kernel:
+def add_up(t: Tiling) -> list[Kernel]:
     """Sums over a batch, or the pixels of one: parts of k that stay in the level-2 cache while all of C is passed.
 
-    Tasks own columns, or bands where there are few columns, and each passes over all of k.
+    Where C is small, tasks own stretches of k, so that A and B are read once; their sums come together after. Else
+    tasks own columns, or bands where there are few columns, and each passes over all of k.
     """
+    p = t.product
+    c_bytes = known(p.size(p.outer + p.m)) * known(p.size(p.n)) * t.size
+    if c_bytes <= t.target.caches[1] // 2 and known(p.depth) >= SPLIT_SUM:
+        return _shares_of_k(t)
+    return [_shares_of_c(t)]
+
+
+def _shares_of_c(t: Tiling) -> Kernel:
     b, p = t.b, t.product
     task = b.variable(MOST_TASKS)
     count, outer, tile = t.places()
     n, zero = p.size(p.n), b.const(0, INDEX)
-    wanted = _shares(t)
+    wanted = _wanted_shares(t)
     panels = tile_bound(n, t.width)
     if isinstance(panels, int) and panels >= wanted:
         each = -(-panels // wanted) * t.width
@@ -98,55 +117,129 @@ def add_up(t: Tiling) -> Kernel:
         start, end = zero, b.dim(n)
         first, last = share(b, task, tasks, count)
     goal = GoalInPlace(b, p, t.sums())
-    body = _parts(t, goal, first, last, (outer, tile, start, end))
+    stretch = (zero, b.dim(p.size(p.levels[0])))
+    bands = _Bands(t, outer, tile, first, last, start, end)
+    body = _parts(t, goal, stretch, bands)
     if not t.alone:
-        finishing = t.finish(t.band(outer, tile, start, end), goal)
-        body.append(_over_bands(t, outer, tile, first, last, finishing))
+        body.append(bands.loop(t.finish(t.band(outer, tile, start, end), goal)))
     return Kernel(t.name, tasks, task, body, t.locals, label=describe(t.group.nodes))
 
 
-def _parts(
-    t: Tiling, goal: GoalInPlace, first: Expr, last: Expr, where: tuple[list[Expr], Expr, Expr, Expr]
-) -> list[Statement]:
-    """Loops over the parts of k; within each, over the bands."""
+def _shares_of_k(t: Tiling) -> list[Kernel]:
+    b, p = t.b, t.product
+    task, tasks = b.variable(MOST_TASKS), b.const(K_SHARES, INDEX)
+    count, outer, tile = t.places()
+    shape, zero = t.node.shape, b.const(0, INDEX)
+    partial = Buffer(f"{t.name}_partial", (K_SHARES, *shape), t.dtype, "temporary")
+    layout = contiguous(partial, t.node.attrs["labels"][2], shape)
+    goal = GoalInPlace(b, p, layout, b.mul(task, b.dim(element_count(shape))))
+    stretch = share(b, task, tasks, b.dim(p.size(p.levels[0])))
+    body = _parts(t, goal, stretch, _Bands(t, outer, tile, zero, count, zero, b.dim(p.size(p.n))))
+    label = describe(t.group.nodes)
+    return [Kernel(t.name, tasks, task, body, t.locals, label=label), _together(t, partial, label)]
+
+
+def _together(t: Tiling, partial: Buffer, label: str) -> Kernel:
+    """Adds up what the tasks have, in their order, and finishes it."""
+    b, shape = t.b, t.node.shape
+    index = tuple(b.variable(d) for d in shape)
+    place = b.linear(index, shape)
+    size = b.dim(element_count(shape))
+    value = b.load(partial, place)
+    for number in range(1, K_SHARES):
+        value = b.add(value, b.load(partial, b.add(b.mul(b.const(number, INDEX), size), place)))
+    row = nest(b, [index[-1]], epilogue(b, t.group, t.memory, value, index))
+    return spread(b, f"{t.name}_sum", list(index[:-1]), [row], 2 * K_SHARES * known(shape[-1]), label)
+
+
+@dataclass
+class _Bands:
+    """The part of C that a task has: bands from `first` to `last`, columns from `start` to `end`."""
+
+    t: Tiling
+    outer: list[Expr]
+    tile: Expr
+    first: Expr
+    last: Expr
+    start: Expr
+    end: Expr
+
+    def loop(self, body: list[Statement], meanwhile: Callable[[Expr, Expr], list[Statement]] | None = None) -> Loop:
+        """The body for every band; before it, what is given for the number of the band and how many there are."""
+        t, b = self.t, self.t.b
+        position = t.position(self.outer, self.tile)
+        memo: dict[Expr, Expr] = {}
+        places = t.decode(position, self.outer, self.tile)
+        body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
+        ahead = meanwhile(b.sub(position, self.first), b.sub(self.last, self.first)) if meanwhile else []
+        return Loop(position, self.first, self.last, [*ahead, *body])
+
+
+def _parts(t: Tiling, goal: GoalInPlace, stretch: tuple[Expr, Expr], bands: _Bands) -> list[Statement]:
+    """Loops over the parts of a stretch of the outermost level of k; within each, over the bands."""
     b, p, zero = t.b, t.product, t.b.const(0, INDEX)
-    outer, tile, start, end = where
     cut_at, length = _part(t)
     one = b.const(1, INDEX)
+    ranges = [stretch, *((zero, b.dim(p.size(level))) for level in p.levels[1:])]
     loops = [b.variable(p.size(level)) for level in p.levels[:cut_at]]
-    extent = b.dim(p.size(p.levels[cut_at]))
+    low, high = ranges[cut_at]
     # An empty sum is passed over once too, so that C becomes zero.
+    extent = b.sub(high, low)
     parts = b.max(one, b.floordiv(b.add(extent, b.const(length - 1, INDEX)), b.const(length, INDEX)))
     part = b.variable(tile_bound(p.size(p.levels[cut_at]), length))
-    begin = b.mul(part, b.const(length, INDEX))
-    size = b.min(b.const(length, INDEX), b.sub(extent, begin))
+    begin = b.add(low, b.mul(part, b.const(length, INDEX)))
+    size = b.min(b.const(length, INDEX), b.sub(high, begin))
     whole = p.levels[cut_at + 1 :]
     depth = [*loops, begin, *(zero for _ in whole)]
-    counts = [*(b.min(one, b.dim(v.attr[1])) for v in loops), size, *(b.dim(p.size(level)) for level in whole)]
-    band = replace(t.band(outer, tile, start, end), depth=depth, counts=counts)
-    again = b.const(False, "bool")
-    for variable in [*loops, part]:
-        again = b.bit_or(again, b.ne(variable, zero))
+    counts = [*(b.min(one, b.sub(end, first)) for first, end in ranges[:cut_at]), size]
+    counts += [b.dim(p.size(level)) for level in whole]
+    band = replace(t.band(bands.outer, bands.tile, bands.start, bands.end), depth=depth, counts=counts)
+    again = b.ne(part, zero)
+    for variable, (first, _) in zip(loops, ranges):
+        again = b.bit_or(again, b.ne(variable, first))
     calls = t.multiply(band, LeftInPlace(b, p), goal, again)
-    body: Statement = Loop(part, zero, parts, [_over_bands(t, outer, tile, first, last, calls)])
-    for variable in reversed(loops):
-        body = Loop(variable, zero, b.max(one, b.dim(variable.attr[1])), [body])
+
+    def ahead(number: Expr, count: Expr) -> list[Statement]:
+        """Asks for the next part, for each band a share of it: it begins where this one ends."""
+        return [
+            *_fetch(t, p.left, (depth, cut_at, length), number, count, zero, b.dim(p.size(p.m))),
+            *_fetch(t, p.right, (depth, cut_at, length), number, count, bands.start, b.sub(bands.end, bands.start)),
+        ]
+
+    body: Statement = Loop(part, zero, parts, [bands.loop(calls, ahead)])
+    for variable, (first, end) in reversed(list(zip(loops, ranges))):
+        body = Loop(variable, first, b.max(b.add(first, one), end), [body])
     return [body]
 
 
-def _over_bands(t: Tiling, outer: list[Expr], tile: Expr, first: Expr, last: Expr, body: list[Statement]) -> Statement:
-    b = t.b
-    position = t.position(outer, tile)
-    memo: dict[Expr, Expr] = {}
-    places = t.decode(position, outer, tile)
-    return Loop(position, first, last, [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body])
+def _fetch(
+    t: Tiling,
+    layout: Strided,
+    part: tuple[list[Expr], int, int],
+    number: Expr,
+    count: Expr,
+    column: Expr,
+    columns: Expr,
+) -> list[Statement]:
+    """Asks for one of `count` shares of an operand's rows that come after a part of k."""
+    b, p = t.b, t.product
+    depth, cut_at, length = part
+    far, near = p.stride(layout, p.levels[cut_at]), p.stride(layout, p.levels[-1])
+    if not isinstance(far, int) or not isinstance(near, int) or near <= 0:
+        return []
+    rows = b.floordiv(b.add(b.const(length * far // near - 1, INDEX), count), b.max(count, b.const(1, INDEX)))
+    start = b.add(b.add(p.place(b, layout, {}, depth), b.const(length * far, INDEX)), column)
+    index = b.add(start, b.mul(b.mul(number, rows), b.const(near, INDEX)))
+    routine = Routine("fetch_rows", t.dtype, 0)
+    return [Call(routine, [Address(layout.buffer, index), b.const(near, INDEX), rows, columns])]
 
 
 def _part(t: Tiling) -> tuple[int, int]:
     """The level of k that is cut, and how much of it is a part: what the level-2 cache holds of A and B."""
     p = t.product
-    row = known(p.size(p.m)) + min(known(p.size(p.n)), 4 * t.width)
-    steps = max(64, t.target.caches[1] // 2 // (row * t.size))
+    row = known(p.size(p.m)) + min(known(p.size(p.n)), 8 * t.width)
+    # The next part comes in while this one is worked on.
+    steps = min(MOST_STEPS, max(64, t.target.caches[1] // 4 // (row * t.size)))
     within: Dimension = 1
     for level in reversed(range(len(p.levels))):
         extent = p.size(p.levels[level])
@@ -157,7 +250,7 @@ def _part(t: Tiling) -> tuple[int, int]:
     raise AssertionError("k has at least one level")
 
 
-def _shares(t: Tiling) -> int:
+def _wanted_shares(t: Tiling) -> int:
     """Tasks that C is divided among."""
     p = t.product
     operations = 2 * known(p.size(p.m)) * known(p.size(p.outer)) * known(p.size(p.n))

@@ -77,7 +77,8 @@ class Routine:
     """A hand-made routine of the code generator, by what it does.
 
     Attributes:
-        kind: `multiply` (a tile of a matrix product), `pack_rows` or `pack_transposed` (copies into panels).
+        kind: `multiply` (a tile of a matrix product), `pack_rows` or `pack_transposed` (copies into panels), or
+            `fetch_rows` (asks for memory ahead of its use, and changes nothing).
         dtype: of the elements; vectors: width of the tile or panel, in vectors.
         rows, mode, masked: of a product: height of the tile, how A lies, whether the last vector is partial.
         levels: nested loops that make up k; block: where the rows of A lie in mode `blocks`.

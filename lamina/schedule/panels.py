@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.expr import INDEX, Buffer, Expr
 from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement, Store
-from lamina.schedule.nests import describe, rewrite
+from lamina.schedule.nests import describe
 from lamina.schedule.operands import place, runs
-from lamina.schedule.product import loop_extent
-from lamina.schedule.tasks import MOST_TASKS, cut, task_range
+from lamina.schedule.spread import spread
 from lamina.schedule.tiles import RightPacked, tile_bound
 from lamina.schedule.tiling import Tiling, known
 
@@ -22,15 +20,7 @@ def pack_right(t: Tiling) -> Kernel:
     t.right = RightPacked(b, packed, p, outer, t.width)
     variables = [b.variable(d) for d in shape[:-2]]
     body = _panel(t, packed, outer, variables)
-    task = b.variable(MOST_TASKS)
-    count = total(b, variables)
-    tasks, size = cut(b, count, t.width * known(p.depth))
-    position = b.variable(loop_extent(variables))
-    places = unflatten(b, position, variables)
-    memo: dict[Expr, Expr] = {}
-    body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
-    loop = Loop(position, *task_range(b, task, size, count), body)
-    return Kernel(f"{t.name}_pack", tasks, task, [loop], label=describe([t.node]))
+    return spread(b, f"{t.name}_pack", variables, body, t.width * known(p.depth), describe([t.node]))
 
 
 def _panel(t: Tiling, packed: Buffer, outer: list[str], variables: list[Expr]) -> list[Statement]:

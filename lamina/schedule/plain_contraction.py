@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from lamina.base import dtypes
 from lamina.graph import Node
-from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.epilogue import epilogue
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Collapse, Declare, Kernel, Loop, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
-from lamina.schedule.nests import describe, nest, rewrite
+from lamina.schedule.nests import describe, nest
 from lamina.schedule.places import Places
-from lamina.schedule.product import loop_extent
-from lamina.schedule.tasks import TYPICAL_EXTENT, cut, task_range
+from lamina.schedule.spread import spread
+from lamina.schedule.tasks import TYPICAL_EXTENT
 
 
 class PlainContraction:
@@ -80,18 +79,7 @@ class PlainContraction:
         return epilogue(self.b, self.group, self.memory, self.b.load(row, column), index)
 
     def _kernel(self, body: list[Statement], rows: list[Expr], row: Buffer, sums: list[Expr], column: Expr) -> Kernel:
-        b, task = self.b, self.b.variable(64)
-        label = describe(self.group.nodes)
-        if not rows:
-            return Kernel(self.name, b.const(1, INDEX), task, body, [row], label=label)
         work = 1
         for variable in [*sums, column]:
             work *= variable.attr[1] if isinstance(variable.attr[1], int) else TYPICAL_EXTENT
-        count = total(b, rows)
-        tasks, size = cut(b, count, max(work, 1))
-        position = b.variable(loop_extent(rows))
-        mapping = unflatten(b, position, rows)
-        begin, end = task_range(b, task, size, count)
-        memo: dict[Expr, Expr] = {}
-        body = [rewrite(s, lambda e: b.substitute(e, mapping, memo)) for s in body]
-        return Kernel(self.name, tasks, task, [Loop(position, begin, end, body)], [row], label=label)
+        return spread(self.b, self.name, rows, body, work, describe(self.group.nodes), scratch=[row])

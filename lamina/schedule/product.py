@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lamina.base.dims import Dim, Dimension
 from lamina.graph import Node
@@ -157,14 +157,21 @@ def _with_next_line(outer: str, m: str, extents: dict[str, Dimension], left: Str
 
 def _kept(memory: Places, node: Node, buffer: Buffer, labels: str) -> Strided:
     """How the result lies in its buffer."""
-    strides: dict[str, Dimension] = {}
+    layout = contiguous(buffer, labels, buffer.shape)
     offset: Dimension = 0
+    for label, low in zip(labels, memory.low(node)):
+        offset = offset + (layout.strides[label] * low if low else 0)
+    return replace(layout, offset=offset)
+
+
+def contiguous(buffer: Buffer, labels: str, shape: Sequence[Dimension]) -> Strided:
+    """An array of this shape from the beginning of a buffer on."""
+    strides: dict[str, Dimension] = {}
     step: Dimension = 1
-    for label, low, extent in reversed(list(zip(labels, memory.low(node), buffer.shape))):
+    for label, extent in reversed(list(zip(labels, shape))):
         strides[label] = step
-        offset = offset + (step * low if low else 0)
         step = extent if step == 1 else step * extent
-    return Strided(buffer, offset, strides)
+    return Strided(buffer, 0, strides)
 
 
 def loop_extent(variables: list[Expr]) -> Dimension:

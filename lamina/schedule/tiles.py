@@ -110,16 +110,17 @@ class RightPacked:
 
 
 class GoalInPlace:
-    """C itself, or memory laid out like it."""
+    """C itself, or memory laid out like it, which begins at `base`."""
 
-    def __init__(self, b: Builder, product: Product, layout: Strided):
+    def __init__(self, b: Builder, product: Product, layout: Strided, base: Expr | None = None):
         self.b, self.product, self.layout = b, product, layout
         self.buffer = layout.buffer
+        self.base = base if base is not None else b.const(0, INDEX)
 
     def arguments(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
         b, p = self.b, self.product
         index = p.place(b, self.layout, band.outer, m=b.add(band.row, top), n=column)
-        return [Address(self.buffer, index), b.dim(p.stride(self.layout, p.m))]
+        return [Address(self.buffer, b.add(self.base, index)), b.dim(p.stride(self.layout, p.m))]
 
 
 class GoalScratch:
