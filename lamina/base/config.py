@@ -26,6 +26,8 @@ class Config:
         cache: whether compiled programs are kept on disk; `LAMINA_CACHE=0` switches it off.
         memory_planner: whether buffers share memory; `LAMINA_PLANNER=0` gives every buffer its own.
         poison: fill freed and fresh memory with NaN, to find reads of it; `LAMINA_POISON=1`.
+        winograd: whether 3x3 convolutions of many channels run with fewer multiplications (Winograd's F(4x4, 3x3)),
+            with a little more rounding; `LAMINA_WINOGRAD=0` for direct sums only.
         interpret: run everything in the NumPy interpreter; `LAMINA_INTERPRET=1`.
     """
 
@@ -39,6 +41,7 @@ class Config:
         self.cache = os.environ.get("LAMINA_CACHE", "1") != "0"
         self.memory_planner = os.environ.get("LAMINA_PLANNER", "1") != "0"
         self.poison = os.environ.get("LAMINA_POISON", "0") == "1"
+        self.winograd = os.environ.get("LAMINA_WINOGRAD", "1") != "0"
         self.interpret = os.environ.get("LAMINA_INTERPRET", "0") == "1"
 
 

@@ -91,6 +91,7 @@ def _settings() -> Iterator[tuple[str, str]]:
     changed = {
         "LAMINA_INTERPRET": config.interpret,
         "LAMINA_PLANNER=0": not config.memory_planner,
+        "LAMINA_WINOGRAD=0": not config.winograd,
         "LAMINA_POISON": config.poison,
     }
     switches = [name for name, on in changed.items() if on]

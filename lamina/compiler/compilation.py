@@ -121,7 +121,8 @@ class Compilation:
         from lamina.runtime.program_key import program_text
 
         text = program_text(self.traced, self._streams) if config.cache else None
-        return text and native.object_key(f"plan {self.profiled}\n{text}\n{_fingerprint()}", self.target)
+        settings = f"plan {self.profiled} {config.winograd}"
+        return text and native.object_key(f"{settings}\n{text}\n{_fingerprint()}", self.target)
 
     def build(self) -> Program:
         """The program in machine code, from the cache where it is there."""

@@ -4,5 +4,9 @@ from lamina.data.arrays import to_array
 from lamina.data.batches import Batch, BatchSource
 from lamina.data.dataset import ArrayData
 from lamina.data.pydataset import PyDataset
+from lamina.data.sequences import BucketedSequences, bucket_by_length, pad_sequences
 
-__all__ = ["ArrayData", "Batch", "BatchSource", "PyDataset", "to_array"]
+__all__ = [
+    "ArrayData", "Batch", "BatchSource", "BucketedSequences", "PyDataset", "bucket_by_length", "pad_sequences",
+    "to_array",
+]  # fmt: skip

@@ -42,10 +42,10 @@ from lamina.ops.sequences import sequence_mask
 
 __all__ = [
     "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "binary_crossentropy",
-    "categorical_crossentropy", "celu", "conv", "conv_transpose", "depthwise_conv", "dot_product_attention", "elu", "exponential", "gelu",
-    "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu",
-    "log_sigmoid", "log_softmax", "max_pool", "mish", "moments", "multi_hot", "normalize", "one_hot", "relu", "relu6",
-    "rms_normalization", "selu", "separable_conv", "sequence_mask", "sigmoid", "silu", "soft_shrink", "softmax", "softplus",
-    "softsign", "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus",
-    "swish", "tanh_shrink", "threshold",
+    "categorical_crossentropy", "celu", "conv", "conv_transpose", "depthwise_conv", "dot_product_attention", "elu",
+    "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "mish", "moments", "multi_hot",
+    "normalize", "one_hot", "relu", "relu6", "rms_normalization", "selu", "separable_conv", "sequence_mask",
+    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ import math
 from dataclasses import replace
 
 from lamina.base import dtypes
+from lamina.base.config import config
 from lamina.base.dims import Dim, Dimension
 from lamina.schedule.bands import column_block, multiply_bands
 from lamina.schedule.blocking import Blocking, blocking, tallest_tile
@@ -27,6 +28,7 @@ from lamina.schedule.places import Places
 from lamina.schedule.product import Product, as_product
 from lamina.schedule.target import Target
 from lamina.schedule.tiling import Tiling, known
+from lamina.schedule.winograd import Winograd, find_geometry
 
 TILED_DTYPES = ("float32", "float64", "int32", "int64")
 # The tile height of products whose m is open until the program runs: small batches divide by it.
@@ -51,12 +53,27 @@ def contraction_kernels(group: Group, memory: Places, name: str, target: Target)
     product = as_product(b, node, memory, stand_in)
     if product is None or not _worth_tiling(product):
         return None
+    geometry = find_geometry(node, product) if config.winograd else None
+    if geometry is not None:
+        return Winograd(group, memory, name, product, geometry, _Products(target)).kernels()
     t = Tiling(b, group, memory, name, target, product, _plan(product, target, node.dtype))
     before = [pack_right(t)] if t.plan.pack_b != "none" else []
     kernels = _in_order(t)
     places = product.size(product.outer) * product.size(product.m) * product.size(product.n)
     kernels[0].flops = 2 * product.depth * places
     return [*before, *kernels]
+
+
+class _Products:
+    """Lowers a contraction that another lowering is made of."""
+
+    def __init__(self, target: Target):
+        self.target = target
+
+    def __call__(self, group: Group, memory: Places, name: str) -> list[Kernel]:
+        kernels = contraction_kernels(group, memory, name, self.target)
+        assert kernels is not None, "a product of whole matrices is always tiled"
+        return kernels
 
 
 def _in_order(t: Tiling) -> list[Kernel]:

@@ -94,7 +94,7 @@ def add_up(t: Tiling) -> list[Kernel]:
     """
     p = t.product
     c_bytes = known(p.size(p.outer + p.m)) * known(p.size(p.n)) * t.size
-    if c_bytes <= t.target.caches[1] // 2 and known(p.depth) >= SPLIT_SUM:
+    if c_bytes <= t.target.caches[1] and known(p.depth) >= SPLIT_SUM:
         return _shares_of_k(t)
     return [_shares_of_c(t)]
 
@@ -231,7 +231,8 @@ def _fetch(
     start = b.add(b.add(p.place(b, layout, {}, depth), b.const(length * far, INDEX)), column)
     index = b.add(start, b.mul(b.mul(number, rows), b.const(near, INDEX)))
     routine = Routine("fetch_rows", t.dtype, 0)
-    return [Call(routine, [Address(layout.buffer, index), b.const(near, INDEX), rows, columns])]
+    width = b.min(columns, b.const(near, INDEX))  # windows overlap: what is beyond comes with the next row
+    return [Call(routine, [Address(layout.buffer, index), b.const(near, INDEX), rows, width])]
 
 
 def _part(t: Tiling) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Small helpers around training: seeds, labels, scaling."""
 
-from lamina.data import PyDataset
+from lamina.data import PyDataset, bucket_by_length, pad_sequences
 from lamina.objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -16,6 +16,7 @@ from lamina.utils.sessions import clear_session
 Sequence = PyDataset
 
 __all__ = [
-    "CustomObjectScope", "PyDataset", "Sequence", "clear_session", "custom_object_scope", "get_custom_objects",
-    "normalize", "register_keras_serializable", "set_random_seed", "to_categorical",
+    "CustomObjectScope", "PyDataset", "Sequence", "bucket_by_length", "clear_session", "custom_object_scope",
+    "get_custom_objects", "normalize", "pad_sequences", "register_keras_serializable", "set_random_seed",
+    "to_categorical",
 ]  # fmt: skip

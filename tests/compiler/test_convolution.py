@@ -9,7 +9,7 @@ from lamina import primitives as p
 from lamina.autodiff import gradients
 from lamina.base.config import config
 from lamina.base.dims import Dim
-from lamina.graph import Graph, Node, input_node
+from lamina.graph import Graph, Node, input_node, interpret
 from tests.compiler.agreement import assert_agrees, assert_same_bits, floats, loop_ir, machine_code, plan
 
 BATCH = Dim("batch")
@@ -84,12 +84,50 @@ def test_sums_over_many_pixels_are_taken_in_parts():
     assert_agrees(graph, [floats(rng, 0, 30, 30, 40), floats(rng, 0, 30, 30, 72)])
 
 
-def test_weights_that_pass_the_cache_go_block_by_block():
+def test_weights_that_pass_the_cache_go_block_by_block(monkeypatch):
+    monkeypatch.setattr(config, "winograd", False)
     rng = np.random.default_rng(5)
     x, kernel = input_node((BATCH, 4, 4, 256), "float32"), input_node((3, 3, 256, 200), "float32")
     y = p.convolution(x, kernel, **geometry())
     graph = Graph((x, kernel), (p.maximum(y, p.zeros_like(y)),), (), "wide")
     assert_agrees(graph, [floats(rng, 3, 4, 4, 256), floats(rng, 3, 3, 256, 200)])
+
+
+WINOGRAD = {
+    "whole squares": (BATCH, 2, 8, 12, 64, 48, 1),
+    "parts of squares": (BATCH, 3, 7, 9, 48, 52, 1),
+    "no border": (BATCH, 2, 10, 11, 50, 48, 0),
+    "one picture": (1, 1, 6, 8, 48, 48, 1),
+    "no picture": (BATCH, 0, 8, 8, 48, 48, 1),
+}
+
+
+@pytest.mark.parametrize("name", WINOGRAD)
+def test_winograd_is_as_near_as_its_rounding(name):
+    """Within 1e-4 of the largest result, forwards, backwards, and with what is fused behind."""
+    batch, rows, height, width, channels, filters, padding = WINOGRAD[name]
+    rng = np.random.default_rng(8)
+    x, kernel = (
+        input_node((batch, height, width, channels), "float32"),
+        input_node((3, 3, channels, filters), "float32"),
+    )
+    y = p.convolution(x, kernel, **geometry(padding=padding))
+    bent = p.maximum(p.add(y, y), p.zeros_like(y))
+    graph = Graph((x, kernel), (y, bent, *gradients([bent], [x], [y])), (), name)
+    assert any(k.name.endswith("_squares") for k in plan(graph).kernels)
+    arrays = [floats(rng, rows, height, width, channels), floats(rng, *kernel.shape)]
+    for got, wanted in zip(machine_code(graph, arrays), interpret(graph, arrays), strict=True):
+        assert got.shape == wanted.shape
+        assert np.abs(got - wanted).max(initial=0) <= 1e-4 * np.abs(wanted).max(initial=1)
+
+
+def test_winograd_is_for_many_channels_and_can_be_switched_off(monkeypatch):
+    x, kernel = input_node((BATCH, 8, 8, 64), "float32"), input_node((3, 3, 64, 64), "float32")
+    few = input_node((3, 3, 64, 16), "float32")
+    names = [k.name for k in plan(Graph((x, few), (p.convolution(x, few, **geometry()),), (), "few")).kernels]
+    monkeypatch.setattr(config, "winograd", False)
+    names += [k.name for k in plan(Graph((x, kernel), (p.convolution(x, kernel, **geometry()),), (), "off")).kernels]
+    assert not any(name.endswith("_squares") for name in names)
 
 
 def chain(x: Node, kernels: list[Node]) -> Node:

@@ -73,7 +73,9 @@ class GroupedQueryAttention(ProjectedAttention):
         self.use_gate = use_gate
         self.sliding_window = self._sliding_window
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
         if len(query_shape) != 3:
@@ -113,7 +115,9 @@ class GroupedQueryAttention(ProjectedAttention):
         used = self._dropout_layer(shares, training=training) if self._dropout > 0 else shares
         return attended(ops.reshape(used, scores.dims), value, groups), shares
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
         self._check_shapes(query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return tuple(query_shape)
 

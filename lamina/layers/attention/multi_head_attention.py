@@ -102,7 +102,9 @@ class MultiHeadAttention(ProjectedAttention):
     value_dense = property(lambda self: self._value_dense, doc="The projection of the values.")
     output_dense = property(lambda self: self._output_dense, doc="The projection of the result.")
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
         self._check_shapes(query_shape, value_shape, key_shape)
         rank = len(query_shape)
@@ -167,7 +169,9 @@ class MultiHeadAttention(ProjectedAttention):
         used = self._dropout_layer(shares, training=training) if self._dropout > 0 else shares
         return ops.einsum(self._combine_equation, used, value), shares
 
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> Any:
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
         self._check_shapes(query_shape, value_shape, value_shape if key_shape is None else key_shape)
         return tuple(query_shape) if self._output_shape is None else (*query_shape[:-1], *self._output_shape)
 

@@ -30,6 +30,12 @@ class ProjectedAttention(Layer):
         The others: as of `MultiHeadAttention`.
     """
 
+    _query_dense: EinsumDense
+    _key_dense: EinsumDense
+    _value_dense: EinsumDense
+    _gate_dense: EinsumDense
+    _output_dense: EinsumDense
+
     def __init__(
         self,
         size: int,
