@@ -16,11 +16,11 @@ from lamina.base.dims import Dim, Dimension
 from lamina.codegen.accumulators import Accumulators
 from lamina.codegen.memory import MemoryAccess
 from lamina.codegen.routines import routine_name
-from lamina.codegen.scopes import Scope, VectorContext, changed, declared, lane_numbers
+from lamina.codegen.scopes import Scope, VectorContext, declared, lane_numbers
 from lamina.codegen.values import Value, Values
 from lamina.codegen.vector_loop import VectorLoop
 from lamina.schedule.expr import INDEX, Expr
-from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Statement, Store, Update
+from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Statement, Store, Update, changed
 from lamina.schedule.target import Target
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lamina.codegen.values import LLVM_TYPES, Value
 from lamina.schedule.expr import Expr
-from lamina.schedule.loops import Call, Collapse, Declare, Statement, Store, Update, walk
+from lamina.schedule.loops import Declare, Statement
 
 
 @dataclass(eq=False)
@@ -48,19 +48,6 @@ def lane_numbers(lanes: int, dtype: str) -> Value:
 
 def declared(body: Sequence[Statement]) -> set[object]:
     return {s.accumulator for s in body if isinstance(s, Declare)}
-
-
-def changed(body: Sequence[Statement]) -> set[object]:
-    """Accumulators and buffers that statements change."""
-    changed: set[object] = set()
-    for s in walk(body):
-        if isinstance(s, Store):
-            changed.add(s.buffer)
-        elif isinstance(s, (Update, Declare, Collapse)):
-            changed.add(s.accumulator)
-        elif isinstance(s, Call):
-            changed.update(s.writes)
-    return changed
 
 
 def is_multiple(e: Expr, number: int, ignored: Expr | None = None) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lamina.codegen.scopes import VectorContext, changed, is_multiple, lane_numbers
+from lamina.codegen.scopes import VectorContext, is_multiple, lane_numbers
 from lamina.codegen.values import Value
 from lamina.codegen.vector_math import FUNCTIONS
 from lamina.schedule.expr import INDEX, expressions
-from lamina.schedule.loops import Loop, Store, Update, operands
+from lamina.schedule.loops import Loop, Store, Update, changed, operands
 
 if TYPE_CHECKING:
     from lamina.codegen.emitter import KernelEmitter

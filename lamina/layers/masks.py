@@ -67,7 +67,7 @@ class PassesMasks:
 
     A layer whose `call` has a parameter `mask` (or `x_mask` beside an input `x`) is given the mask that its input
     carries. Its output carries what `compute_mask` gives; where that is not defined, the mask of the input if
-    `supports_masking` is True, and otherwise none.
+    `supports_masking` is True and the output still has its steps, and otherwise none.
     """
 
     supports_masking: bool
@@ -118,17 +118,28 @@ class PassesMasks:
             return
         first = args[0] if args else next(iter(kwargs.values()), None)
         masks = self.compute_mask(first, arrived.previous)
+        own = self._computes_mask()
         for leaf, mask in zip(leaves, _leaves(masks), strict=False):
-            if mask is not None and isinstance(leaf, Tensor) and mask_of(leaf) is None:
+            if mask is None or not isinstance(leaf, Tensor) or mask_of(leaf) is not None:
+                continue
+            if own or _fits(mask, leaf, first):
                 set_mask(leaf, mask)
 
     def _warn_of_lost_mask(self) -> None:
+        title = self._title()  # type: ignore[attr-defined]
         warnings.warn(
-            f"{self._title()} takes no notice of the mask of its input, and its output has none: layers after "  # type: ignore[attr-defined]
-            "it treat padding like any other step. If that is meant, nothing is wrong; if the layer treats each step "
-            "on its own, set `layer.supports_masking = True`.",
+            f"{title} takes no notice of the mask of its input, and its output has none: layers after it treat padding "
+            "like any other step. If that is meant, nothing is wrong; if the layer treats each step on its own, set "
+            "`layer.supports_masking = True`.",
             stacklevel=4,
         )
+
+
+def _fits(mask: Any, output: Tensor, first: Any) -> bool:
+    """Whether an output has the steps that the mask of the input is for: a pool, for one, has not."""
+    inputs = trees.flatten(first)
+    kept = len(output.dims) >= len(inputs[0].dims) if inputs and is_tensor(inputs[0]) else True
+    return kept and tuple(mask.shape) == tuple(output.shape[: len(mask.shape)])
 
 
 def _given(kwargs: Mapping[str, Any]) -> Arrived:

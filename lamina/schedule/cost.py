@@ -7,7 +7,7 @@ inner bound depends on an outer variable (the last, narrower tile of a product) 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,11 @@ from lamina.schedule.expr import Buffer, Expr, expressions
 from lamina.schedule.loops import (
     Address,
     Call,
-    Collapse,
-    Declare,
     Kernel,
     Loop,
     Statement,
     Store,
-    Update,
-    accesses,
+    changed,
     operands,
     walk,
 )
@@ -125,7 +122,7 @@ class _Counter:
         return total
 
     def _block(self, variable: Expr, body: Sequence[Statement], runs: _Runs) -> None:
-        self.blocks.append(_Block({variable, *_changed(body)}, int(runs.weights.sum())))
+        self.blocks.append(_Block({variable, *changed(body)}, int(runs.weights.sum())))
         for statement in body:
             self._expressions(operands(statement))
             if isinstance(statement, Loop):
@@ -197,16 +194,6 @@ class _Counter:
             if isinstance(argument, Address):
                 touched = self.stored if argument.buffer in call.writes else self.loaded
                 touched[argument.buffer] = float("inf")
-
-
-def _changed(body: Iterable[Statement]) -> set[object]:
-    """Accumulators and buffers that statements change."""
-    found: set[object] = set()
-    for statement in walk(list(body)):
-        if isinstance(statement, (Declare, Update, Collapse)):
-            found.add(statement.accumulator)
-        found.update(accesses(statement)[1])
-    return found
 
 
 def _decides_bounds(variable: Expr, body: Sequence[Statement]) -> bool:

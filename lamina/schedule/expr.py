@@ -378,10 +378,15 @@ def _post_order(root: Expr, stop: Callable[[Expr], bool]) -> Iterable[Expr]:
             stack.extend((a, False) for a in e.args)
 
 
-def expressions(roots: Iterable[Expr]) -> list[Expr]:
-    """Every expression that the roots need, operands first, each once."""
+def expressions(roots: Iterable[Expr], known: Callable[[Expr], bool] | None = None) -> list[Expr]:
+    """Every expression that the roots need, operands first, each once.
+
+    Args:
+        known: what holds for it needs nothing below it.
+    """
     seen: dict[Expr, None] = {}
+    stop = seen.__contains__ if known is None else lambda e: e in seen or known(e)
     for root in roots:
-        for e in _post_order(root, seen.__contains__):
+        for e in _post_order(root, stop):
             seen.setdefault(e)
     return list(seen)

@@ -141,7 +141,9 @@ class Kernel:
 
     @functools.cached_property
     def _accesses(self) -> list[tuple[list[Buffer], list[Buffer]]]:
-        return [accesses(s) for s in walk(self.body)]
+        """Of every statement, but for reads that an earlier one has too."""
+        seen: set[Expr] = set()
+        return [accesses(s, seen) for s in walk(self.body)]
 
     @functools.cached_property
     def _buffers(self) -> list[Buffer]:
@@ -181,12 +183,32 @@ def operands(statement: Statement) -> list[Expr]:
     return []
 
 
-def accesses(statement: Statement) -> tuple[list[Buffer], list[Buffer]]:
-    """Buffers that a statement itself reads and writes."""
-    reads = [e.attr for e in expressions(operands(statement)) if e.op == "load"]
+def accesses(statement: Statement, seen: set[Expr] | None = None) -> tuple[list[Buffer], list[Buffer]]:
+    """Buffers that a statement itself reads and writes.
+
+    Args:
+        seen: expressions that are known already; their reads are left out, and those of the statement are added.
+    """
+    seen = set() if seen is None else seen
+    found = expressions(operands(statement), seen.__contains__)
+    reads = [e.attr for e in found if e.op == "load" and e not in seen]
+    seen.update(found)
     if isinstance(statement, Store):
         return reads, [statement.buffer]
     if isinstance(statement, Call):
         given = [a.buffer for a in statement.arguments if isinstance(a, Address)]
         return reads + [b for b in given if b not in statement.writes], list(statement.writes)
     return reads, []
+
+
+def changed(body: Sequence[Statement]) -> set[object]:
+    """Accumulators and buffers that statements change."""
+    changed: set[object] = set()
+    for s in walk(body):
+        if isinstance(s, Store):
+            changed.add(s.buffer)
+        elif isinstance(s, (Update, Declare, Collapse)):
+            changed.add(s.accumulator)
+        elif isinstance(s, Call):
+            changed.update(s.writes)
+    return changed

@@ -7,11 +7,11 @@ but for the first line: the text is what kernels are compared and cached by.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lamina.base.dims import format_shape
 from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
-from lamina.schedule.loops import Address, Collapse, Declare, Kernel, Loop, Statement, Store, Update, operands
+from lamina.schedule.loops import Address, Collapse, Declare, Kernel, Loop, Statement, Store, Update, changed, operands
 
 _LEAVES = ("const", "var", "dim", "accumulator")
 
@@ -27,7 +27,7 @@ def format_kernel(kernel: Kernel) -> str:
     lines = [f"kernel {kernel.name}" + (f"    # {kernel.label}" if kernel.label else "")]
     for buffer, name in names.items():
         lines.append(f"  {name}: {buffer.dtype}{format_shape(buffer.shape)}" + (" local" if name[0] == "s" else ""))
-    lines += printer.named([kernel.tasks], "  ")
+    lines += printer.named([kernel.tasks], "  ", count_uses([kernel.tasks]))
     lines.append(f"  for {printer.text(kernel.task)} in tasks {printer.text(kernel.tasks)}:")
     lines += printer.block(kernel.body, "    ")
     return "\n".join(lines)
@@ -42,21 +42,26 @@ class _Printer:
 
     def block(self, body: Sequence[Statement], indent: str) -> list[str]:
         lines: list[str] = []
+        uses = count_uses([e for s in body for e in operands(s)])
+        outside = dict(self.texts)
         for statement in body:
-            outside = dict(self.texts)
-            lines += self.named(operands(statement), indent)
+            lines += self.named(operands(statement), indent, uses)
             lines.append(indent + self._statement(statement))
             if isinstance(statement, Loop):
                 lines += self.block(statement.body, indent + "  ")
-            self.texts = outside
+            self._forget(changed([statement]))
+        self.texts = outside
         return lines
 
-    def named(self, roots: Sequence[Expr], indent: str) -> list[str]:
-        """Lines that name what occurs more than once below these expressions, in the order of need."""
-        order = expressions(roots)
-        uses = Counter(a for e in order for a in e.args) + Counter(roots)
+    def _forget(self, changed: set[object]) -> None:
+        """Values that read what has changed are told anew."""
+        for e in [e for e in self.texts if e.depends & changed]:
+            del self.texts[e]
+
+    def named(self, roots: Sequence[Expr], indent: str, uses: Mapping[Expr, int]) -> list[str]:
+        """Lines that name what occurs more than once, of all below these expressions, in the order of need."""
         lines = []
-        for e in order:
+        for e in expressions(roots, self.texts.__contains__):
             if e.op in _LEAVES or e in self.texts:
                 continue
             if uses[e] > 1:
@@ -67,7 +72,7 @@ class _Printer:
         return lines
 
     def text(self, root: Expr) -> str:
-        for e in expressions([root]):
+        for e in expressions([root], self.texts.__contains__):
             if e not in self.texts and e is not root and e.op not in _LEAVES:
                 self.texts[e] = self._one(e)
         return self.texts.get(root) or self._one(root)
@@ -111,3 +116,8 @@ class _Printer:
             for a in s.arguments
         ]
         return f"call {s.function}({', '.join(arguments)})"
+
+
+def count_uses(roots: Sequence[Expr]) -> Mapping[Expr, int]:
+    """How often each expression is an operand or a root."""
+    return Counter(a for e in expressions(roots) for a in e.args) + Counter(roots)

@@ -14,7 +14,7 @@ from lamina.schedule.contraction import contraction_kernels
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.lanewise import lanewise_kernels
-from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
+from lamina.schedule.loops import Address, Call, Kernel, Loop, Statement, Store, accesses, operands, walk
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
@@ -243,11 +243,18 @@ def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
 
 
 def _loads(statement: Statement, buffer: Buffer) -> list[Expr]:
-    return [e for e in expressions(operands(statement)) if e.op == "load" and e.attr is buffer]
+    roots = [e for e in operands(statement) if buffer in e.depends]
+    return [e for e in expressions(roots) if e.op == "load" and e.attr is buffer]
 
 
 def _touches(loop: Loop, buffer: Buffer) -> bool:
-    return any(buffer in reads or buffer in writes for reads, writes in map(accesses, walk([loop])))
+    for statement in walk([loop]):
+        given = [a.buffer for a in statement.arguments if isinstance(a, Address)] if isinstance(statement, Call) else []
+        if isinstance(statement, Store):
+            given.append(statement.buffer)
+        if buffer in given or any(buffer in e.depends for e in operands(statement)):
+            return True
+    return False
 
 
 def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:

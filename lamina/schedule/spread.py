@@ -33,15 +33,36 @@ def spread(
         task: the variable that holds the number of a task; a new one when None.
         before: what each task does first.
     """
-    task = b.variable(MOST_TASKS) if task is None else task
-    start = list(before)
     if not variables:
-        return Kernel(name, b.const(1, INDEX), task, [*start, *body], list(scratch), label=label, flops=flops)
-    count = total(b, variables)
-    tasks, size = cut(b, count, max(work, 1))
+        task = b.variable(MOST_TASKS) if task is None else task
+        body = [*before, *body]
+        return Kernel(name, b.const(1, INDEX), task, body, list(scratch), label=label, flops=flops)
     position = b.variable(loop_extent(variables))
     places = unflatten(b, position, variables)
     memo: dict[Expr, Expr] = {}
     body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
+    count = total(b, variables)
+    return share_out(
+        b, name, position, count, body, work, label, task=task, before=before, scratch=scratch, flops=flops
+    )
+
+
+def share_out(
+    b: Builder,
+    name: str,
+    position: Expr,
+    count: Expr,
+    body: list[Statement],
+    work: int,
+    label: str,
+    *,
+    task: Expr | None = None,
+    before: Sequence[Statement] = (),
+    scratch: Sequence[Buffer] = (),
+    flops: Dimension | None = None,
+) -> Kernel:
+    """A kernel that runs the body for `count` positions, cut into tasks; arguments as of `spread`."""
+    task = b.variable(MOST_TASKS) if task is None else task
+    tasks, size = cut(b, count, max(work, 1))
     loop = Loop(position, *task_range(b, task, size, count), body)
-    return Kernel(name, tasks, task, [*start, loop], list(scratch), label=label, flops=flops)
+    return Kernel(name, tasks, task, [*before, loop], list(scratch), label=label, flops=flops)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from lamina.base.dims import Dimension
 from lamina.graph import Node, input_node
 from lamina.primitives import contract
+from lamina.schedule.collapse import unflatten
 from lamina.schedule.epilogue import epilogue
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group, Member
@@ -22,11 +23,13 @@ from lamina.schedule.nests import describe
 from lamina.schedule.operands import place
 from lamina.schedule.places import Places
 from lamina.schedule.product import Product
-from lamina.schedule.spread import spread
+from lamina.schedule.spread import share_out
 
 SQUARE, RESULT, TAPS = 6, 4, 3
 # Channels from which the products outweigh the transforms.
 LEAST_CHANNELS = 48
+# Operations of a transform, for each channel of a square.
+WORK = 25
 # Part of the squares at the right and bottom edge may lie outside; more of that, and nothing is gained.
 LEAST_USED = 0.5
 
@@ -135,13 +138,16 @@ class Winograd:
 
         taps = [[tap(i, j) for j in range(TAPS)] for i in range(TAPS)]
         line, item = (inner, outer) if along_outer else (outer, inner)
-        body = self._stores(goal, transform(b, OF_KERNELS, taps), (line, item))
-        return self._over(f"{self.name}_kernels", [line], item, body)
+        body = [self._over(item, self._stores(goal, transform(b, OF_KERNELS, taps), (line, item)))]
+        count = b.dim(line.attr[1])
+        work = WORK * int(item.attr[1])
+        return share_out(b, f"{self.name}_kernels", line, count, body, work, self.label)
 
     def _of_squares(self, goal: Buffer) -> Kernel:
         b, p, g = self.b, self.p, self.g
-        variables, channel = self._square(), b.variable(self.inner)
-        batch, y, x = variables
+        number, square = self._squares()
+        channel = b.variable(self.inner)
+        batch, y, x = square
 
         def pixel(i: int, j: int) -> Expr:
             """An element of a square; past the end of the picture, 0."""
@@ -154,32 +160,30 @@ class Winograd:
             return value
 
         pixels = [[pixel(i, j) for j in range(SQUARE)] for i in range(SQUARE)]
-        body = self._stores(goal, transform(b, OF_SQUARES, pixels), (self._number(variables), channel))
-        return self._over(f"{self.name}_squares", variables, channel, body)
+        body = self._stores(goal, transform(b, OF_SQUARES, pixels), (number, channel))
+        return self._shared(f"{self.name}_squares", number, [self._over(channel, body)], self.inner)
 
     def _back(self, source: Buffer) -> Kernel:
         b = self.b
-        variables, channel = self._square(), b.variable(self.outer)
-        number = self._number(variables)
+        number, square = self._squares()
+        channel = b.variable(self.outer)
 
         def element(i: int, j: int) -> Expr:
             return b.load(source, b.linear((b.const(i * SQUARE + j, INDEX), number, channel), source.shape))
 
         values = transform(b, BACK, [[element(i, j) for j in range(SQUARE)] for i in range(SQUARE)])
         loops: list[Statement] = []
-        for down, rows in _ends(b, variables[1], self.down, self.height):
-            for across, columns in _ends(b, variables[2], self.across, self.width):
+        for down, rows in _ends(b, square[1], self.down, self.height):
+            for across, columns in _ends(b, square[2], self.across, self.width):
                 body = [
                     store
                     for i in range(rows)
                     for j in range(columns)
-                    for store in self._finish(values[i][j], variables, (i, j), channel)
+                    for store in self._finish(values[i][j], square, (i, j), channel)
                 ]
-                vectors = Loop(channel, b.const(0, INDEX), b.const(self.outer, INDEX), body, vector=True)
                 times = b.cast(b.bit_and(down, across), INDEX)
-                loops.append(Loop(b.variable(1), b.const(0, INDEX), times, [vectors]))
-        work = 200 * self.outer // 8
-        return spread(b, self.name, variables, loops, work, self.label)
+                loops.append(Loop(b.variable(1), b.const(0, INDEX), times, [self._over(channel, body)]))
+        return self._shared(self.name, number, loops, self.outer)
 
     def _finish(self, value: Expr, square: list[Expr], place: tuple[int, int], channel: Expr) -> list[Statement]:
         """What follows the convolution, at one of the results of a square."""
@@ -193,12 +197,21 @@ class Winograd:
 
     # Pieces
 
-    def _square(self) -> list[Expr]:
-        """Variables over all squares: of the batch, down and across."""
-        return [self.b.variable(d) for d in (self.rows, self.down, self.across)]
+    def _squares(self) -> tuple[Expr, list[Expr]]:
+        """A variable that numbers all squares, and what it says: which of the batch, how far down and across."""
+        b = self.b
+        variables = [b.variable(d) for d in (self.rows, self.down, self.across)]
+        number = b.variable(self.rows * (self.down * self.across))
+        places = unflatten(b, number, variables)
+        return number, [places[v] for v in variables]
 
-    def _number(self, square: list[Expr]) -> Expr:
-        return self.b.linear(tuple(square), (self.rows, self.down, self.across))
+    def _shared(self, name: str, number: Expr, body: list[Statement], channels: int) -> Kernel:
+        """A body for every square."""
+        return share_out(self.b, name, number, self.b.dim(number.attr[1]), body, WORK * channels, self.label)
+
+    def _over(self, item: Expr, body: list[Statement]) -> Statement:
+        """Vectors over channels."""
+        return Loop(item, self.b.const(0, INDEX), self.b.dim(item.attr[1]), body, vector=True)
 
     def _within(self, square: Expr, offset: int, count: int, extent: int) -> tuple[Expr, Expr | None]:
         """A position on an axis of the picture with its border; whether it is inside, None where it always is."""
@@ -215,11 +228,6 @@ class Winograd:
             for i, row in enumerate(values)
             for j, value in enumerate(row)
         ]
-
-    def _over(self, name: str, variables: list[Expr], item: Expr, body: list[Statement]) -> Kernel:
-        b, extent = self.b, int(item.attr[1])
-        loop = Loop(item, b.const(0, INDEX), b.const(extent, INDEX), body, vector=True)
-        return spread(b, name, variables, [loop], 200 * extent // 8, self.label)
 
 
 def transform(b: Builder, matrix: Matrix, values: list[list[Expr]]) -> list[list[Expr]]:

@@ -18,7 +18,7 @@ ARRAYS: dict[str, np.ndarray] = {
     "ids": np.array([[1, 2, 0, 0], [3, 4, 5, 0]]),
     "float_ids": np.array([[1, 2, 0, 0], [3, 4, 5, 0]], "float32"),
     "x_mask": _STEPS[:5] < np.array([[3], [5]]),
-    "z_mask": _STEPS < np.array([[7], [4]]),
+    "z_mask": np.array([[7], [4]]) > _STEPS,
     "allowed": (fill((2, 5, 7), 0.8) > -0.4) | (_STEPS == 0),
     "allowed_by_head": (fill((2, 2, 5, 7), 0.9) > -0.4) | (_STEPS == 0),
     "with_padding": np.where((_STEPS[:5] < np.array([[2], [4]]))[..., None], fill((2, 5, 8), 0.4), np.float32(2.0)),

@@ -61,6 +61,9 @@ class PositionEmbedding(Layer):
             vectors = ops.take(self.position_embeddings, positions, axis=0)
         return ops.broadcast_to(vectors, inputs.dims)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: every step has a position."""
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 

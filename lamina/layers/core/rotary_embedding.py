@@ -46,6 +46,7 @@ class RotaryEmbedding(Layer):
         self.scaling_factor = scaling_factor
         self.sequence_axis = sequence_axis
         self.feature_axis = feature_axis
+        self.supports_masking = True
         self.built = True
 
     def call(self, inputs: Any, start_index: Any = 0, positions: Any = None) -> Any:

@@ -39,6 +39,9 @@ class SinePositionEncoding(Layer):
         waves = ops.where(ops.equal(places % 2, 0), ops.sin(angles), ops.cos(angles))
         return ops.broadcast_to(ops.cast(waves, self.compute_dtype), inputs.dims)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """None: every step has a position."""
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
