@@ -11,6 +11,7 @@ from lamina.base import dtypes
 from lamina.base.dims import format_shape
 from lamina.base.errors import ArgumentError, GradientError
 from lamina.graph import Node, topological
+from lamina.graph.source import inherited_source
 from lamina.primitives import add, ones_like
 
 
@@ -74,7 +75,9 @@ def _pass_on(node: Node, gradient: Node, needed: set[Node], arriving: dict[Node,
     if not any(operand in needed for operand in node.inputs):
         return
     assert node.primitive.vjp is not None
-    for operand, part in zip(node.inputs, node.primitive.vjp(node, gradient), strict=True):
+    with inherited_source(node.source):
+        parts = node.primitive.vjp(node, gradient)
+    for operand, part in zip(node.inputs, parts, strict=True):
         if part is not None and operand in needed:
             if (part.shape, part.dtype) != (operand.shape, operand.dtype):
                 raise GradientError(

@@ -108,7 +108,8 @@ class PassesMasks:
     def _pass_on(self, arrived: Arrived, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: Any) -> None:
         """Gives the outputs of a call their masks."""
         if not self.supports_masking:
-            if arrived.previous is not None and all(mask_of(o) is None for o in trees.flatten(outputs)):
+            noticed = "mask" in call_parameters(type(self).call)  # type: ignore[attr-defined]
+            if arrived.previous is not None and not noticed and all(mask_of(o) is None for o in trees.flatten(outputs)):
                 self._warn_of_lost_mask()
             return
         if arrived.previous is None and not self._computes_mask():

@@ -17,6 +17,8 @@ from lamina.primitives import convolution_reference as reference
 from lamina.primitives.contraction import contract
 from lamina.primitives.convolution_views import (
     MOST_SPATIAL_AXES,
+    PLACES,
+    TAPS,
     Labels,
     Phase,
     fitted,
@@ -28,11 +30,13 @@ from lamina.primitives.convolution_views import (
 )
 from lamina.primitives.cutting import slice
 from lamina.primitives.declare import NUMBERS, Typed, check_dtype, check_same_dtype, check_shape, describe, in_float32
-from lamina.primitives.movement import full, reshape
+from lamina.primitives.movement import full, reshape, transpose
 from lamina.primitives.samples import available, strided, values
-from lamina.primitives.windows import check_positive, interleaved, rounded_up, window_count
+from lamina.primitives.windows import check_positive, interleaved, put_back, rounded_up, window_count
 
 Padding = Sequence[tuple[int, int]]
+# Channels of an input that would leave most of a vector empty.
+FEW_CHANNELS = 4
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
 
@@ -218,10 +222,29 @@ def _input_gradient_vjp(node: Node, h: Node) -> tuple[Node, Node]:
 def _input_gradient_expand(node: Node) -> Node:
     """A convolution with stride 1 for each residue of an input's place modulo the strides, then all interleaved."""
     shape, strides = node.attrs["shape"], node.attrs["strides"]
+    if node.attrs["groups"] == 1 and shape[-1] <= FEW_CHANNELS < known(node.inputs[1].shape)[-1]:
+        return _put_back_windows(node)
     counts = [rounded_up("convolution", extent, stride) for extent, stride in zip(shape[1:-1], strides)]
     parts = [_phase(node, places, counts) for places in product(*map(range, strides))]
     whole = interleaved(parts, strides)
     return slice(whole, [0] * whole.rank, shape)
+
+
+def _put_back_windows(node: Node) -> Node:
+    """Few channels, as of a picture: one product for all taps together, whose windows are then added up in place."""
+    g, kernel = node.inputs
+    shape, padding = node.attrs["shape"], node.attrs["padding"]
+    sizes = known(kernel.shape)[:-2]
+    spatial = len(sizes)
+    places, taps = PLACES[:spatial], TAPS[:spatial]
+    spread = contract(g, kernel, (f"n{places}o", f"{taps}co", f"n{places}{taps}c"))
+    spread = transpose(spread, (*range(spatial + 1), 2 * spatial + 1, *range(spatial + 1, 2 * spatial + 1)))
+    padded = [extent + low + high for extent, (low, high) in zip(shape[1:-1], padding)]
+    axes = range(1, spatial + 1)
+    strides, dilations = node.attrs["strides"], node.attrs["dilations"]
+    whole = put_back(spread, (shape[0], *padded, shape[-1]), axes, sizes, strides, dilations)
+    start = [0, *(low for low, _ in padding), 0]
+    return slice(whole, start, [begin + extent for begin, extent in zip(start, shape)])
 
 
 def _phase(node: Node, places: Sequence[int], counts: Sequence[Dimension]) -> Node:

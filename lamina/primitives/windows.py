@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.base.dims import Dim, Dimension, divide
+from lamina.base.dims import Dim, Dimension, Shape, divide
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.graph import Node, Primitive, Sample, Spec, apply
 from lamina.primitives.arithmetic import add
@@ -100,18 +100,30 @@ def view_of_windows(
 
 
 def _windows_vjp(node: Node, g: Node) -> tuple[Node]:
-    """Puts the windows back where they came from, and adds where they overlap; one axis after the other."""
-    x, attrs = node.inputs[0], node.attrs
-    each = list(zip(attrs["axes"], attrs["sizes"], attrs["strides"], attrs["dilations"]))
-    for axis, size, stride, dilation in reversed(each):
+    return (put_back(g, node.inputs[0].shape, **node.attrs),)
+
+
+def put_back(
+    g: Node,
+    shape: Shape,
+    axes: Sequence[int],
+    sizes: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> Node:
+    """Puts windows back where they came from in an array of this shape, and adds where they overlap.
+
+    One axis after the other; the rest as for `windows`.
+    """
+    for axis, size, stride, dilation in reversed(list(zip(axes, sizes, strides, dilations))):
         if stride == size and dilation == 1:
             g = _side_by_side(g, axis)
         else:
             g = _overlapping(g, axis, stride, dilation)
-        high = [0] * g.rank
-        high[axis] = x.shape[axis] - g.shape[axis]
+        high: list[Dimension] = [0] * g.rank
+        high[axis] = shape[axis] - g.shape[axis]
         g = pad(g, [0] * g.rank, high)
-    return (g,)
+    return g
 
 
 def _side_by_side(g: Node, axis: int) -> Node:

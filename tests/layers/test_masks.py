@@ -12,10 +12,16 @@ import pytest
 from lamina import layers, models, ops
 from lamina.layers import masks
 from lamina.layers.masks import mask_of, set_mask
+from lamina.random import set_random_seed
 from lamina.tensor import Tensor
 
 IDS = np.array([[3, 1, 0, 0], [2, 2, 2, 0]])
 MASK = IDS != 0
+
+
+@pytest.fixture(autouse=True)
+def _one_seed() -> None:
+    set_random_seed(7)
 
 
 def embedded() -> Any:

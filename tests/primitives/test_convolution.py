@@ -124,12 +124,19 @@ def test_a_kernel_of_one_element_is_a_product_of_matrices() -> None:
 
 def test_the_gradient_of_a_strided_convolution_meets_no_zeros() -> None:
     """Phases share out the taps: 3x3 with stride 2 is four contractions of 4, 2, 2 and 1 taps."""
-    g, k = operands((2, 4, 4, 5), (3, 3, 3, 5))
+    g, k = operands((2, 4, 4, 5), (3, 3, 6, 5))
     attrs = PLAIN | {"strides": (2, 2)}
-    made = expanded(convolution_input_gradient(g, k, (2, 8, 8, 3), **attrs))
+    made = expanded(convolution_input_gradient(g, k, (2, 8, 8, 6), **attrs))
     assert "dilate" not in {n.primitive.name for n in made}
     kernels = [n.inputs[1] for n in made if n.primitive is CONTRACT]
-    assert sorted(np.prod(kernel.shape) // 15 for kernel in kernels) == [1, 2, 2, 4]
+    assert sorted(np.prod(kernel.shape) // 30 for kernel in kernels) == [1, 2, 2, 4]
+
+
+def test_the_gradient_of_a_picture_of_few_channels_is_one_product() -> None:
+    g, k = operands((2, 4, 4, 5), (3, 3, 3, 5))
+    made = expanded(convolution_input_gradient(g, k, (2, 8, 8, 3), **PLAIN | {"strides": (2, 2)}))
+    (product,) = [n for n in made if n.primitive is CONTRACT]
+    assert product.shape == (2, 4, 4, 3, 3, 3)
 
 
 def test_gradients_of_gradients_stay_convolutions() -> None:

@@ -11,6 +11,7 @@ from lamina import layers, models, ops, optimizers
 from lamina.base.config import config
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.layers.masks import mask_of
+from lamina.random import set_random_seed
 from tests.golden.digests import fill
 from tests.golden.reference import run_traced
 from tests.layers import sequences
@@ -18,6 +19,11 @@ from tests.layers import sequences
 CASES = sequences.cases("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention")
 X = fill((2, 5, 8), 0.4)
 LENGTHS = np.arange(5) < np.array([[3], [5]])
+
+
+@pytest.fixture(autouse=True)
+def _one_seed() -> None:
+    set_random_seed(7)
 
 
 @pytest.mark.parametrize("case", CASES, ids=sequences.label)

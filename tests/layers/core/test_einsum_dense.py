@@ -9,11 +9,17 @@ import pytest
 
 from lamina import initializers, layers, models
 from lamina.base.errors import ArgumentError, ShapeError
+from lamina.random import set_random_seed
 from tests.golden.digests import fill
 from tests.layers import sequences
 
 CASES = sequences.cases("EinsumDense")
 X = fill((2, 5, 8), 0.4)
+
+
+@pytest.fixture(autouse=True)
+def _one_seed() -> None:
+    set_random_seed(7)
 
 
 @pytest.mark.parametrize("case", CASES, ids=sequences.label)
