@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from benchmarks.workloads import WORKLOADS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0; 1 if Lamina did not run somewhere, or computed something else than its peers."""
     options = _parse(arguments)
+    # Ended from outside, the peers' processes are ended too: stopped as they are, they would stay for ever.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     places = find_peers(options.envs)
     if options.peers:
         places = {name: place for name, place in places.items() if name in options.peers}

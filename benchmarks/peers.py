@@ -40,12 +40,22 @@ PEERS: dict[str, Peer] = {
         Peer("peak", ("lamina", "llvmlite"), ("llvmlite",)),
         Peer("numpy", ("numpy",), ("numpy",)),
         _keras("tensorflow", "tensorflow-cpu"),
+        Peer(
+            "keras-tensorflow-graph",
+            ("keras", "tensorflow"),
+            ("keras", "tensorflow-cpu"),
+            {"KERAS_BACKEND": "tensorflow"},
+        ),
         _keras("jax"),
         _keras("torch"),
         Peer("jax-jit", ("jax",), ("jax",)),
         Peer("jax-scan", ("jax",), ("jax",)),
         Peer("torch", ("torch",), ("torch",)),
         Peer("torch-compile", ("torch",), ("torch",)),
+        Peer("tensorflow", ("tensorflow",), ("tensorflow-cpu",)),
+        Peer("onnxruntime", ("onnxruntime", "onnx"), ("onnxruntime",)),
+        Peer("openvino", ("openvino", "onnx"), ("openvino",)),
+        Peer("litert", ("ai_edge_litert", "keras", "tensorflow"), ("ai-edge-litert",), {"KERAS_BACKEND": "tensorflow"}),
         Peer("tinygrad", ("tinygrad",), ("tinygrad",), {"DEV": "CPU"}),
     )
 }

@@ -38,7 +38,7 @@ class PeerProcess:
             text=True,
             env=_environment(place, threads, caches),
             cwd=caches,
-            start_new_session=True,
+            process_group=0,
         )
 
     def prepare(self, workload: str, peer: str, settings: dict[str, Any], inputs: Path | None) -> float | None:

@@ -107,11 +107,12 @@ class _Run:
                     self._sample(results[name], process)
 
     def _fresh_rounds(self, places: Mapping[str, Place], results: dict[str, Result]) -> None:
-        """A new process for every sample, and one before the first round that fills caches of every kind."""
-        for turn in range(-1, self.repeats):
+        """A new process for every sample; where caches are kept, one before the first round that fills them."""
+        fills = not self.workload.once and not self._cold()
+        for turn in range(-1 if fills else 0, self.repeats):
             for name, place in places.items():
                 result = results[name]
-                if self._enough(result) or (turn < 0 and self.workload.once):
+                if self._enough(result):
                     continue
                 with contextlib.closing(self._start(place, self._caches(name))) as process:
                     with _recorded(result):
@@ -128,11 +129,14 @@ class _Run:
 
     def _caches(self, peer: str) -> Path:
         """The folder for compiled code: the peer's own, kept for the whole run, unless the case wants it empty."""
-        if self.case.settings.get("cache") == "cold":
+        if self._cold():
             return Path(tempfile.mkdtemp(dir=self.folder))
         folder = self.folder / f"caches-{peer}"
         folder.mkdir(exist_ok=True)
         return folder
+
+    def _cold(self) -> bool:
+        return self.case.settings.get("cache") == "cold"
 
     def _enough(self, result: Result) -> bool:
         return bool(result.failed) or (bool(result.samples) and result.spent > self.options.budget)

@@ -65,16 +65,24 @@ def times_better(measured: Measured, result: Result) -> float | None:
 
 
 def share_of_peak(measured: Measured, result: Result) -> float | None:
+    """The part of what the machine can do: speed over the peak's speed, or the peak's time over the time."""
     peak = median_of(measured, "peak")
-    return None if not peak or result.peer == "peak" else statistics.median(result.samples) / peak
+    if not peak or result.peer == "peak":
+        return None
+    share = statistics.median(result.samples) / peak
+    return share if measured.workload.more_is_better else 1 / share
 
 
 def agrees(measured: Measured, result: Result) -> bool | None:
-    """Whether the peer computed the same as the reference: NumPy by hand where there is one, else the first."""
+    """Whether the peer computed the same as the reference: NumPy by hand where there is one, else what most peers say.
+
+    That is the median of all but Lamina, which is not its own judge.
+    """
     losses = {r.peer: r.loss for r in measured.results if r.loss is not None}
     if result.loss is None or len(losses) < 2:
         return None
-    reference = losses.get("numpy", next(iter(losses.values())))
+    others = [loss for peer, loss in losses.items() if peer != "lamina"]
+    reference = losses["numpy"] if "numpy" in losses else statistics.median_low(others)
     return abs(result.loss - reference) <= measured.workload.tolerance * abs(reference) + 1e-6
 
 

@@ -102,7 +102,7 @@ def forbidden_imports(path: Path) -> Iterator[str]:
         elif RANK[there] >= RANK[here]:
             yield f"{edge}, which stands after it"
         elif there in STAGES and here not in MAY_SEE_STAGES:
-            yield f"{edge}: only compiler.py knows the stages"
+            yield f"{edge}: only lamina/compiler knows the stages"
 
 
 @pytest.mark.parametrize("part", sorted({part_of(p) for p in modules()} - ROOF))

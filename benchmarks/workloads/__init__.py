@@ -5,14 +5,19 @@ from __future__ import annotations
 from benchmarks.workload import Workload
 from benchmarks.workloads import (
     bandwidth,
+    compile_time,
+    convolution,
     first_call,
     imports,
+    inference,
     latency,
     line,
     matmul,
     memory_growth,
     mlp,
+    network_training,
     overhead,
+    peak_memory,
     whole_process,
 )
 
@@ -30,5 +35,10 @@ WORKLOADS: dict[str, Workload] = {
         matmul.WORKLOAD,
         bandwidth.WORKLOAD,
         memory_growth.WORKLOAD,
+        *network_training.NETWORK_WORKLOADS,
+        convolution.WORKLOAD,
+        inference.WORKLOAD,
+        compile_time.WORKLOAD,
+        peak_memory.WORKLOAD,
     )
 }

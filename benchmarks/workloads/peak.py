@@ -13,6 +13,14 @@ def fma_peak(settings: Settings, data: Inputs) -> Task:
     return Task(lambda: peaks.multiply_add_speed(config.threads) / 1e9)
 
 
+def time_at_fma_peak(operations: float) -> Task:
+    """Milliseconds that so many float32 operations take at the peak of multiply-adds, on all threads."""
+    from lamina.base.config import config
+    from lamina.runtime import peaks
+
+    return Task(lambda: 1e3 * operations / peaks.multiply_add_speed(config.threads))
+
+
 def copy_peak(settings: Settings, data: Inputs) -> Task:
     """GB/s of a copy between arrays larger than the caches, with the faster kind of stores.
 

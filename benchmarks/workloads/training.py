@@ -38,9 +38,9 @@ def training_task(trainer: Trainer, loss: Callable[[list[np.ndarray]], float], s
     return Task(lambda: seconds_of(trainer.train) * scale, value)
 
 
-def adam(weights, gradients, means, squares, step):
+def adam(weights, gradients, means, squares, step, learning_rate=LEARNING_RATE):
     """Keras' Adam on lists of arrays; works on any arrays with NumPy's operators. `step` counts from 1."""
-    rate = LEARNING_RATE * (1 - BETA_2**step) ** 0.5 / (1 - BETA_1**step)
+    rate = learning_rate * (1 - BETA_2**step) ** 0.5 / (1 - BETA_1**step)
     means = [BETA_1 * m + (1 - BETA_1) * g for m, g in zip(means, gradients)]
     squares = [BETA_2 * v + (1 - BETA_2) * g * g for v, g in zip(squares, gradients)]
     weights = [w - rate * m / (v**0.5 + EPSILON) for w, m, v in zip(weights, means, squares)]
