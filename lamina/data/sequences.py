@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -215,7 +216,7 @@ def _equal_shares(lengths: np.ndarray) -> tuple[int, ...]:
 
 def _growing(boundaries: Sequence[int]) -> tuple[int, ...]:
     result = tuple(_count("bucket_by_length", "a boundary", b) for b in boundaries)
-    if not result or any(a >= b for a, b in zip(result, result[1:], strict=False)):
+    if not result or any(a >= b for a, b in itertools.pairwise(result)):
         raise ArgumentError(f"bucket_by_length: boundaries must grow. Received: {list(boundaries)}.")
     return result
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from lamina import primitives as P
 from lamina.base import dtypes
-from lamina.base.dims import Dimension, format_shape
+from lamina.base.dims import format_shape
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.ops.activations import softmax
-from lamina.ops.core import Operand, cast, convert, operands
+from lamina.ops.core import Operand, cast, convert, operands, stop_gradient
 from lamina.ops.creation import arange
-from lamina.ops.einsum import einsum
-from lamina.ops.elementwise import absolute
+from lamina.ops.elementwise import absolute, divide_no_nan
 from lamina.ops.logic import logical_and, where
-from lamina.ops.shaping import expand_dims, reshape
-from lamina.tensor.arithmetic import add, greater_equal, less, multiply, subtract
+from lamina.ops.reduction import max as reduce_max
+from lamina.ops.reduction import sum
+from lamina.ops.shaping import expand_dims, reshape, transpose
+from lamina.ops.transcendental import exp
+from lamina.tensor.arithmetic import add, divide, greater_equal, less, multiply, subtract
+from lamina.tensor.contraction import contract
+from lamina.tensor.dispatch import is_symbolic
 from lamina.tensor.tensor import Tensor
 
 # Exponentials of such numbers are 0, and sums with them stay finite in every dtype.
@@ -57,24 +63,63 @@ def dot_product_attention(
 
     Source: Vaswani et al., 2017; groups: Ainslie et al., 2023.
     """
-    name = "dot_product_attention"
     if attn_logits_soft_cap is not None:
-        raise ArgumentError(f"{name}: attn_logits_soft_cap is not supported. Received: {attn_logits_soft_cap!r}.")
+        raise ArgumentError(
+            f"dot_product_attention: attn_logits_soft_cap is not supported. Received: {attn_logits_soft_cap!r}."
+        )
+    return attend(query, key, value, bias=bias, mask=mask, scale=scale, is_causal=is_causal)
+
+
+def attend(
+    query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: float | None = None,
+    is_causal: bool = False, drop: Callable[[Any], Any] | None = None, none_is_zero: bool = False,
+) -> Tensor:  # fmt: skip
+    """As `dot_product_attention`.
+
+    Args:
+        drop: what is done to the shares before they are used, such as dropout; scaled alike, all or none.
+        none_is_zero: whether a target that is kept from all sources gets 0 instead of their mean.
+    """
+    name = "dot_product_attention"
     q, k, v = operands(query, key, value)
     groups = _check_heads(name, q, k, v)
     factor = 1.0 / math.sqrt(_known_size(name, q)) if scale is None else float(scale)
-    scores = attention_scores(multiply(q, cast(convert(factor), q.dtype)), k, groups)
-    wide = dtypes.compute_dtype(scores.dtype)
-    scores = cast(scores, wide)
+    wide = dtypes.compute_dtype(q.dtype)
+    scores: Operand = cast(attention_scores(multiply(q, cast(convert(factor), q.dtype)), k, groups), wide)
     if bias is not None:
         scores = add(scores, _with_groups(cast(convert(bias), wide), groups))
     if is_causal:
-        causal = causal_mask(q.dims[1], k.dims[1])
+        causal = causal_mask(q, k)
         mask = causal if mask is None else logical_and(mask, causal)
-    if mask is not None:
-        scores = where(_with_groups(cast(convert(mask), "bool"), groups), scores, far_below(wide))
-    shares = cast(softmax(scores), v.dtype)
-    return attended(shares, v, groups)
+    keep = None if mask is None else _with_groups(cast(convert(mask), "bool"), groups)
+    if keep is not None:
+        scores = where(keep, scores, far_below(wide))
+    zeroed = keep if none_is_zero else None
+    if wide != v.dtype:  # sums of so many values, not yet divided, may not fit into halves
+        shares = softmax(scores) if zeroed is None else where(zeroed, softmax(scores), 0.0)
+        return heads_joined(attended(cast(shares if drop is None else drop(shares), v.dtype), v, groups))
+    return heads_joined(_divided_last(scores, v, groups, drop, zeroed))
+
+
+def _divided_last(
+    scores: Operand, value: Operand, groups: int, drop: Callable[[Any], Any] | None, zeroed: Operand | None
+) -> Tensor:
+    """`attended(softmax(scores), value)`, with the division by the sums after the product.
+
+    There are fewer results than shares to divide, and shares need not be kept beside the exponentials.
+
+    Args:
+        zeroed: bools; False makes a share 0 even if all of its line are False.
+    """
+    highest = stop_gradient(reduce_max(scores, axis=-1, keepdims=True))
+    powers = exp(subtract(scores, highest))
+    if zeroed is not None:
+        powers = where(zeroed, powers, 0.0)
+    totals = sum(powers, axis=-1)
+    factors = divide(1.0, totals) if zeroed is None else divide_no_nan(1.0, totals)
+    rank = len(factors.dims)
+    by_steps = transpose(factors, (0, rank - 1, *range(1, rank - 1)))
+    return multiply(attended(powers if drop is None else drop(powers), value, groups), expand_dims(by_steps, -1))
 
 
 def attention_scores(query: Operand, key: Operand, groups: int) -> Tensor:
@@ -84,27 +129,40 @@ def attention_scores(query: Operand, key: Operand, groups: int) -> Tensor:
         groups: how many heads share a key head; 1 for none.
     """
     if groups == 1:
-        return einsum("bthd,bshd->bhts", query, key)
-    return einsum("btkgd,bskd->bkgts", _in_groups(query, groups), key)
+        return contract(query, key, ("bthd", "bshd", "bhts"))
+    return contract(_in_groups(query, groups), key, ("btkgd", "bskd", "bkgts"))
 
 
 def attended(shares: Operand, value: Operand, groups: int) -> Tensor:
-    """The values summed in shares, which are shaped as `attention_scores` gives them."""
+    """The values summed in shares, which are shaped as `attention_scores` gives them: `(batch, targets, heads, size)`,
+    heads in two axes if in groups.
+    """
     if groups == 1:
-        return einsum("bhts,bshd->bthd", shares, value)
-    result = einsum("bkgts,bskd->btkgd", shares, value)
-    batch, targets, heads, _, size = result.dims
-    return reshape(result, (batch, targets, heads * groups, size))
+        return contract(shares, value, ("bhts", "bshd", "bthd"))
+    return contract(shares, value, ("bkgts", "bskd", "btkgd"))
 
 
-def causal_mask(targets: Dimension, sources: Dimension) -> Tensor:
-    """Bools `(targets, sources)`: whether the source does not come after the target."""
-    return greater_equal(expand_dims(_places(targets), 1), expand_dims(_places(sources), 0))
+def heads_joined(x: Tensor) -> Tensor:
+    """Attended values with one axis of heads."""
+    if len(x.dims) == 4:
+        return x
+    batch, targets, heads, groups, size = x.dims
+    return reshape(x, (batch, targets, heads * groups, size))
 
 
-def band_mask(targets: Dimension, sources: Dimension, width: int) -> Tensor:
+def causal_mask(query: Operand, key: Operand, axis: int = 1) -> Tensor:
+    """Bools `(targets, sources)`: whether the source does not come after the target.
+
+    Args:
+        query, key: of which only the number of steps counts.
+        axis: of the steps.
+    """
+    return greater_equal(*_places(query, key, axis))
+
+
+def band_mask(query: Operand, key: Operand, width: int, axis: int = 1) -> Tensor:
     """Bools `(targets, sources)`: whether the two positions differ by less than `width`."""
-    return less(absolute(subtract(expand_dims(_places(targets), 1), expand_dims(_places(sources), 0))), width)
+    return less(absolute(subtract(*_places(query, key, axis))), width)
 
 
 def far_below(dtype: str) -> float:
@@ -125,8 +183,16 @@ def masked_softmax(scores: Any, mask: Any = None, axis: Any = -1) -> Tensor:
     return where(mask, softmax(where(mask, x, far_below(x.dtype)), axis), 0.0)
 
 
-def _places(count: Dimension) -> Tensor:
-    return arange(count, dtype="int32")
+def _places(query: Operand, key: Operand, axis: int) -> tuple[Tensor, Tensor]:
+    """The positions of targets, as a column, and of sources, as a row.
+
+    A program counts them as it goes: a mask of all pairs, known beforehand, would be read from memory.
+    """
+    targets, sources = query.dims[axis], key.dims[axis]
+    if is_symbolic((query, key)):
+        column, row = P.iota((targets, 1), "int32", 0), P.iota((1, sources), "int32", 1)
+        return Tensor.of_node(column), Tensor.of_node(row)
+    return expand_dims(arange(targets, dtype="int32"), 1), expand_dims(arange(sources, dtype="int32"), 0)
 
 
 def _in_groups(x: Operand, groups: int) -> Tensor:
@@ -163,6 +229,3 @@ def _check_heads(name: str, query: Operand, key: Operand, value: Operand) -> int
     if q[2] != k[2] and (not isinstance(q[2], int) or not isinstance(k[2], int) or not k[2] or q[2] % k[2]):
         raise ShapeError(f"{name}: the heads of the query must be a multiple of those of the key. {received}")
     return 1 if q[2] == k[2] else q[2] // k[2]  # type: ignore[return-value, operator]
-
-
-__all__ = ["dot_product_attention"]

@@ -67,6 +67,3 @@ def _check(owner: str, numbers: np.ndarray, rows: Any) -> None:
         raise IndexRangeError(
             f"{owner}: its numbers must be at least 0 and below {rows} (input_dim). Received: {first}. {advice}"
         )
-
-
-__all__ = ["sequence_mask"]

@@ -27,7 +27,7 @@ from lamina.schedule.spread import share_out
 
 SQUARE, RESULT, TAPS = 6, 4, 3
 # Channels from which the products outweigh the transforms.
-LEAST_CHANNELS = 48
+LEAST_CHANNELS = 32
 # Operations of a transform, for each channel of a square.
 WORK = 25
 # Part of the squares at the right and bottom edge may lie outside; more of that, and nothing is gained.

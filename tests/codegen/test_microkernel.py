@@ -96,7 +96,7 @@ def test_every_height_computes_the_tile_and_touches_nothing_else(target, mode):
 @pytest.mark.parametrize("outer", [(3,), (3, 2), (0,), (2, 0)])
 @pytest.mark.parametrize("target", TARGETS)
 def test_k_may_be_nested_loops_and_rows_may_lie_in_blocks(target, outer):
-    """Windows of a picture: rows of the tile are places in two lines of it, k runs over lines (and planes) and within."""
+    """Windows of a picture: rows of the tile are places in two lines of it, k runs over lines and planes and within."""
     rng, run, height, inner = np.random.default_rng(3), 3, 5, 7
     picture = _random((8, 8, 40), "float32", rng)
     steps = [s // 4 for s in picture.strides]
@@ -118,7 +118,8 @@ def test_k_may_be_nested_loops_and_rows_may_lie_in_blocks(target, outer):
                 wanted[row] += picture[z, y + line, 2 * x : 2 * x + inner] @ b[z, line]
     for accumulate in (False, True):
         c = np.ones_like(wanted)
-        call(picture.ctypes.data, 0, 1, b.ctypes.data, b_steps[2], inner, c.ctypes.data, c.shape[1], accumulate, *levels)
+        goal = c.ctypes.data, c.shape[1], accumulate
+        call(picture.ctypes.data, 0, 1, b.ctypes.data, b_steps[2], inner, *goal, *levels)
         np.testing.assert_allclose(c, wanted + accumulate, rtol=1e-4, atol=1e-4)
 
 

@@ -31,7 +31,8 @@ def formula(
 @pytest.mark.parametrize(
     "options",
     [{}, {"scale": 0.3}, {"bias": fill((2, 4, 5, 7), 0.5)}, {"bias": fill((5, 7), 0.6)},
-     {"bias": fill((1, 1, 5, 7), 0.7)}, {"mask": fill((2, 4, 5, 7), 0.8) > -0.5}, {"mask": fill((2, 1, 1, 7), 0.9) > -0.5}],
+     {"bias": fill((1, 1, 5, 7), 0.7)}, {"mask": fill((2, 4, 5, 7), 0.8) > -0.5},
+     {"mask": fill((2, 1, 1, 7), 0.9) > -0.5}],
 )  # fmt: skip
 def test_by_the_formula(agrees: Any, heads: int, options: Any) -> None:
     k, v = K[:, :, :heads], V[:, :, :heads]

@@ -87,7 +87,7 @@ class Attention(Layer):
         scores = self._scores(query, key)
         keep = None if value_mask is None else ops.expand_dims(ops.cast(value_mask, "bool"), -2)
         if use_causal_mask:
-            causal = causal_mask(*scores.dims[-2:])
+            causal = causal_mask(query, key, axis=-2)
             keep = causal if keep is None else ops.logical_and(keep, causal)
         if keep is not None:
             scores = ops.where(keep, scores, scores - (65504.0 if scores.dtype == "float16" else 1e9))

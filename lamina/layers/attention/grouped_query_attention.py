@@ -6,9 +6,9 @@ from typing import Any
 
 from lamina import ops
 from lamina.base.errors import ArgumentError, ShapeError
-from lamina.layers.attention.projected import ProjectedAttention, with_heads
+from lamina.layers.attention.projected import ProjectedAttention
 from lamina.layers.dense import positive_integer
-from lamina.ops.attention import attended, attention_scores
+from lamina.ops.attention import attended, attention_scores, heads_joined
 
 
 class GroupedQueryAttention(ProjectedAttention):
@@ -103,9 +103,8 @@ class GroupedQueryAttention(ProjectedAttention):
         self, query: Any, key: Any, value: Any, attention_mask: Any = None, training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
-        if not (self._dropout > 0 or return_attention_scores):
-            mask = None if attention_mask is None else with_heads(attention_mask, 4)
-            return ops.dot_product_attention(query, key, value, mask=mask, scale=self._factor), None
+        if not return_attention_scores:
+            return self._attend(query, key, value, attention_mask, training), None
         query = query * ops.cast(self._factor, query.dtype)
         groups = self.num_repeats
         scores = attention_scores(query, key, groups)
@@ -113,7 +112,7 @@ class GroupedQueryAttention(ProjectedAttention):
         heads = (batch, self.num_query_heads, targets, sources)
         shares = self._shares(ops.reshape(scores, heads), attention_mask)
         used = self._dropout_layer(shares, training=training) if self._dropout > 0 else shares
-        return attended(ops.reshape(used, scores.dims), value, groups), shares
+        return heads_joined(attended(ops.reshape(used, scores.dims), value, groups)), shares
 
     def compute_output_shape(  # type: ignore[override]
         self, query_shape: Any, value_shape: Any, key_shape: Any = None

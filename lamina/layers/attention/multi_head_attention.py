@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.base.errors import ArgumentError
-from lamina.layers.attention.projected import ProjectedAttention, with_heads
+from lamina.layers.attention.projected import ProjectedAttention
 from lamina.layers.core.einsum_dense import EinsumDense
 from lamina.layers.dense import positive_integer
 
@@ -160,9 +160,8 @@ class MultiHeadAttention(ProjectedAttention):
         self, query: Any, key: Any, value: Any, attention_mask: Any = None, training: bool | None = None,
         return_attention_scores: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
-        if not (self._dropout > 0 or return_attention_scores or len(query.shape) != 4):
-            mask = None if attention_mask is None else with_heads(attention_mask, 4)
-            return ops.dot_product_attention(query, key, value, mask=mask, scale=self._inverse_sqrt_key_dim), None
+        if len(query.shape) == 4 and not return_attention_scores:
+            return self._attend(query, key, value, attention_mask, training), None
         query = query * ops.cast(self._inverse_sqrt_key_dim, query.dtype)
         scores = ops.einsum(self._dot_product_equation, key, query)
         shares = self._shares(scores, attention_mask, self._softmax_axes)

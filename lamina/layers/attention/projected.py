@@ -9,12 +9,13 @@ from typing import Any
 from lamina import constraints, initializers, ops, regularizers
 from lamina.base.errors import ShapeError
 from lamina.layers.attention.attention import checked_rate
+from lamina.layers.core.copies import copied
 from lamina.layers.core.einsum_dense import EinsumDense
 from lamina.layers.dense import positive_integer
 from lamina.layers.layer import Layer
 from lamina.layers.masks import without_masks
 from lamina.layers.regularization.dropout import Dropout
-from lamina.ops.attention import band_mask, causal_mask, masked_softmax
+from lamina.ops.attention import attend, band_mask, causal_mask, masked_softmax
 
 
 class ProjectedAttention(Layer):
@@ -35,6 +36,7 @@ class ProjectedAttention(Layer):
     _value_dense: EinsumDense
     _gate_dense: EinsumDense
     _output_dense: EinsumDense
+    _dropout_layer: Dropout
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class ProjectedAttention(Layer):
         return EinsumDense(
             equation, output_shape=output_shape, bias_axes=bias_axes if self._use_bias else None,
             activation=activation, name=name, dtype=self.dtype_policy,
-            kernel_initializer=_copied(self._kernel_initializer), bias_initializer=_copied(self._bias_initializer),
+            kernel_initializer=copied(self._kernel_initializer), bias_initializer=copied(self._bias_initializer),
             kernel_regularizer=self._kernel_regularizer, bias_regularizer=self._bias_regularizer,
             activity_regularizer=self._activity_regularizer,
             kernel_constraint=self._kernel_constraint, bias_constraint=self._bias_constraint,
@@ -138,8 +140,7 @@ class ProjectedAttention(Layer):
         if use_causal_mask:
             parts.append(self._compute_causal_mask(query, value))
         if self._sliding_window is not None:
-            band = band_mask(query.dims[1], value.dims[1], self._sliding_window)
-            parts.append(ops.expand_dims(band, 0))
+            parts.append(ops.expand_dims(band_mask(query, value, self._sliding_window), 0))
         if attention_mask is not None:
             parts.append(ops.cast(attention_mask, "bool"))
         if not parts:
@@ -151,7 +152,17 @@ class ProjectedAttention(Layer):
 
     def _compute_causal_mask(self, query: Any, value: Any = None) -> Any:
         """Bools `(1, targets, sources)`: whether the source does not come after the target."""
-        return ops.expand_dims(causal_mask(query.dims[1], (query if value is None else value).dims[1]), 0)
+        return ops.expand_dims(causal_mask(query, query if value is None else value), 0)
+
+    def _attend(self, query: Any, key: Any, value: Any, mask: Any, training: bool | None) -> Any:
+        """The attended values of all heads, for inputs `(batch, steps, heads, size)`; nobody sees the shares."""
+        mask = None if mask is None else with_heads(mask, 4)
+        if not self._dropout:
+            return ops.dot_product_attention(query, key, value, mask=mask, scale=self._factor)
+        return attend(
+            query, key, value, mask=mask, scale=self._factor, none_is_zero=True,
+            drop=lambda shares: self._dropout_layer(shares, training=training),
+        )  # fmt: skip
 
     def _shares(self, scores: Any, mask: Any, axes: Any = -1) -> Any:
         """The softmax of scores `(batch, heads, ..., targets, sources)`; a mask may lack the axis of heads."""
@@ -195,10 +206,3 @@ def with_heads(mask: Any, rank: int, axes: Any = -1) -> Any:
     for _ in range(rank - len(mask.shape)):
         mask = ops.expand_dims(mask, -2 * attended - 1)
     return mask
-
-
-def _copied(initializer: Any) -> Any:
-    """Another initializer with the same arguments; one without arguments is shared."""
-    return (
-        type(initializer).from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
-    )

@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina import initializers, ops
 from lamina.base.errors import ShapeError
+from lamina.layers.core.copies import copied
 from lamina.layers.core.embedding import Embedding
 from lamina.layers.core.reversible_embedding import ReversibleEmbedding
 from lamina.layers.dense import positive_integer
@@ -104,14 +105,20 @@ class TokenAndPositionEmbedding(Layer):
     ):
         super().__init__(**kwargs)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
-        tokens, places = (type(self.embeddings_initializer).from_config(self.embeddings_initializer.get_config())
-                          for _ in range(2))  # fmt: skip
-        self.token_embedding: Embedding = ReversibleEmbedding(
-            vocabulary_size, embedding_dim, tie_weights=tie_weights, embeddings_initializer=tokens,
-            mask_zero=mask_zero, dtype=self.dtype_policy, name="token_embedding",
-        )  # fmt: skip
+        self.token_embedding = ReversibleEmbedding(
+            vocabulary_size,
+            embedding_dim,
+            tie_weights=tie_weights,
+            embeddings_initializer=copied(self.embeddings_initializer),
+            mask_zero=mask_zero,
+            dtype=self.dtype_policy,
+            name="token_embedding",
+        )
         self.position_embedding = PositionEmbedding(
-            sequence_length, initializer=places, dtype=self.dtype_policy, name="position_embedding"
+            sequence_length,
+            initializer=copied(self.embeddings_initializer),
+            dtype=self.dtype_policy,
+            name="position_embedding",
         )
         self.vocabulary_size = self.token_embedding.input_dim
         self.sequence_length = self.position_embedding.sequence_length
@@ -140,6 +147,6 @@ class TokenAndPositionEmbedding(Layer):
             "sequence_length": self.sequence_length,
             "embedding_dim": self.embedding_dim,
             "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "tie_weights": self.token_embedding.tie_weights,  # type: ignore[attr-defined]
+            "tie_weights": self.token_embedding.tie_weights,
             "mask_zero": self.token_embedding.mask_zero,
         }
