@@ -51,6 +51,7 @@ class Dense(Layer):
             raise ArgumentError(f"{self._title()}: low-rank adaptation (lora_rank, lora_alpha) is not supported.")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
+        self.supports_masking = True
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

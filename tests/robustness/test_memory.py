@@ -48,7 +48,7 @@ SCRIPT = """
     for _ in range(predicts):
         model.predict(x[:1], verbose=0)
     print(megabytes() - start)
-    for _ in range(20):
+    for _ in range(80):  # the allocator's pools fill with the first of them
         learn()
     start = megabytes()
     for _ in range(cycles):
