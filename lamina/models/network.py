@@ -159,7 +159,8 @@ class Network:
             DataError: if there are too few or too many.
         """
         names = self.input_names
-        if isinstance(x, dict) and not (isinstance(self._structure, dict) and not set(names) <= set(x)):
+        like_the_inputs = isinstance(self._structure, dict) and isinstance(x, dict) and set(x) == set(self._structure)
+        if isinstance(x, dict) and (set(names) <= set(x) or not like_the_inputs):
             missing = [name for name in names if name not in x]
             if missing:
                 raise DataError(

@@ -355,3 +355,13 @@ def test_an_input_layer_is_one_input():
     layer = InputLayer((6,), name="given")
     model = Model(layer.output, Flatten()(Reshape((2, 3))(layer.output)))
     np.testing.assert_array_equal(model.predict(X, verbose=0), X)
+
+
+@pytest.mark.parametrize("keys", [("a", "B"), ("z", "y"), ("a",)])
+def test_a_dict_with_other_names_is_an_error_and_not_taken_in_another_order(keys: tuple[str, ...]) -> None:
+    a, b = Input((2,), name="a"), Input((2,), name="b")
+    model = Model({"a": a, "b": b}, layers.Subtract()([a, b]))
+    one = np.ones((1, 2), "float32")
+    np.testing.assert_array_equal(model.predict({"b": 2 * one, "a": one}, verbose=0), -one)
+    with pytest.raises(DataError, match=r"no '[ab]'.*Expected the keys"):
+        model.predict(dict.fromkeys(keys, one), verbose=0)
