@@ -35,7 +35,9 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
         if node.kind == "contract":
             forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
             views.update(view for operand in node.inputs for view in views_between(operand))
-    parts = find_parts([n for n in order if n in forced], set(graph.roots))
+    # What a loop is given lies in memory of its own.
+    fixed = set(graph.roots).union(*(n.inputs for n in order if n.kind == "control"))
+    parts = find_parts([n for n in order if n in forced], fixed)
     forced.update(parts)
     costs = _cone_costs(order, forced)
     anchors: set[Node] = set()

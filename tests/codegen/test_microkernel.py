@@ -118,9 +118,7 @@ def test_k_may_be_nested_loops_and_rows_may_lie_in_blocks(target, outer):
                 wanted[row] += picture[z, y + line, 2 * x : 2 * x + inner] @ b[z, line]
     for accumulate in (False, True):
         c = np.ones_like(wanted)
-        call(
-            picture.ctypes.data, 0, 1, b.ctypes.data, b_steps[2], inner, c.ctypes.data, c.shape[1], accumulate, *levels
-        )
+        call(picture.ctypes.data, 0, 1, b.ctypes.data, b_steps[2], inner, c.ctypes.data, c.shape[1], accumulate, *levels)
         np.testing.assert_allclose(c, wanted + accumulate, rtol=1e-4, atol=1e-4)
 
 

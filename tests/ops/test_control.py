@@ -9,7 +9,7 @@ from lamina import ops
 from lamina.base.errors import ArgumentError, GradientError, LaminaError, ShapeError
 from lamina.tensor import GradientTape, TensorSpec, Variable, function
 
-WAYS = ["at once", "interpreted"]
+WAYS = ["at once", "interpreted", "compiled"]
 
 
 @pytest.fixture(params=WAYS)
