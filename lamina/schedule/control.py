@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from lamina.base.dims import Dimension, element_count
 from lamina.graph import Graph, Node
-from lamina.primitives import COND, RESHAPE, SCAN, SLICE
+from lamina.primitives import COND, SCAN
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group
-from lamina.schedule.loops import Kernel, Statement, Store, operands, walk
+from lamina.schedule.loops import Kernel, Loop, Statement, Store, operands, walk
 from lamina.schedule.lowering import Lowering
 from lamina.schedule.nests import describe, nest
+from lamina.schedule.places import stack_base
 from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
-from lamina.schedule.tasks import MOST_TASKS
+from lamina.schedule.tasks import MOST_TASKS, cut, task_range
+from lamina.schedule.tiling import known
 
 if TYPE_CHECKING:
     from lamina.schedule.schedule import Scheduler
@@ -75,21 +77,22 @@ class ControlItems:
         variables = tuple(b.variable(d) for d in node.shape)
         place = b.add(b.linear(variables, node.shape), b.dim(offset))
         store = Store(goal, place, b.cast(lowering.value(node, variables), node.dtype))
-        body: list[Statement] = [nest(b, list(variables), [store]) if variables else store]
-        name = f"{self.name}_copy{len(self.before)}"
-        self.before.append(Kernel(name, b.const(1, INDEX), b.variable(MOST_TASKS), body, label=describe([self.node])))
+        name, label = f"{self.name}_copy{len(self.before)}", describe([self.node])
+        task, one = b.variable(MOST_TASKS), b.const(1, INDEX)
+        if not variables:
+            self.before.append(Kernel(name, one, task, [store], label=label))
+            return
+        count = b.dim(node.shape[0])
+        tasks, size = cut(b, count, max(1, known(element_count(node.shape[1:]))))
+        inner: list[Statement] = [nest(b, list(variables[1:]), [store])] if variables[1:] else [store]
+        loop = Loop(variables[0], *task_range(b, task, size, count), inner, vector=len(variables) == 1)
+        self.before.append(Kernel(name, tasks, task, [loop], label=label))
 
     def _steps_of(self, node: Node) -> tuple[Buffer, Dimension]:
         """A stacked operand in memory, and the entry that its first step sees."""
-        shift: Dimension = 0
-        base = node
-        while base not in self.memory:
-            if base.primitive is SLICE and base.attrs["stop"][1:] == base.inputs[0].shape[1:] and _only_first(base):
-                shift = shift + base.attrs["start"][0]
-            elif not (base.primitive is RESHAPE and base.shape[:1] == base.inputs[0].shape[:1]):
-                return self._given(node), 0
-            base = base.inputs[0]
-        return (self._given(node), 0) if base in self.memory.parts else (self.memory[base], shift)
+        base, shift = stack_base(node)
+        there = base in self.memory and base not in self.memory.parts and node not in self.memory
+        return (self.memory[base], shift) if there else (self._given(node), 0)
 
     # Loops and branches
 
@@ -99,28 +102,28 @@ class ControlItems:
         count, steps = attrs["carries"], attrs["steps"]
         before, after = (1, 0) if attrs["reverse"] else (0, 1)
         slices: dict[Buffer, Slice] = {}
-        known: dict[Node, Buffer] = {}
+        given: dict[Node, Buffer] = {}
         goals: list[Buffer] = []
         for k, (parameter, operand) in enumerate(zip(body.inputs, self.node.inputs)):
             if k < count and not kept[k]:
-                known[parameter] = self._result(k)
+                given[parameter] = self._result(k)
                 self._copy(operand, self._result(k), 0)
             elif k < count:
-                known[parameter] = self._slice(slices, "carry", parameter, self._result(k), before)
+                given[parameter] = self._slice(slices, "carry", parameter, self._result(k), before)
                 goals.append(self._slice(slices, "next", parameter, self._result(k), after))
                 self._copy(operand, self._result(k), before * length * element_count(operand.shape))
             elif k < count + steps:
-                known[parameter] = self._slice(slices, "step", parameter, *self._steps_of(operand))
+                given[parameter] = self._slice(slices, "step", parameter, *self._steps_of(operand))
             else:
-                known[parameter] = self._given(operand)
+                given[parameter] = self._given(operand)
         goals += [
             self._slice(slices, "output", n, self._result(count + k), 0) for k, n in enumerate(body.outputs[count:])
         ]
         outputs = [*(n for n, keep in zip(body.outputs, kept) if keep), *body.outputs[count:]]
         updates = [(p, n) for p, n, keep in zip(body.inputs, body.outputs, kept) if not keep]
         graph = Graph(body.inputs, tuple(outputs), tuple(updates), self.name)
-        inside = self.outer.inside(graph, known, goals, f"{self.name}_").items()
-        hoisted, inside = self._hoisted(inside, [known[p] for p in body.inputs[count + steps :]])
+        inside = self.outer.inside(graph, given, goals, f"{self.name}_").items()
+        hoisted, inside = self._hoisted(inside, [given[p] for p in body.inputs[count + steps :]])
         used = {self.outer.aliases.get(b, b) for k in kernels_of(inside) for b in k.buffers()}
         used |= {part.whole for region in regions_of(inside) for part in region.slices.values()}
         slices = {b: part for b, part in slices.items() if b in used}
@@ -129,31 +132,31 @@ class ControlItems:
     def _while(self) -> list[Item]:
         attrs = self.node.attrs
         body, count = attrs["body"], attrs["carries"]
-        known: dict[Node, Buffer] = {}
+        given: dict[Node, Buffer] = {}
         for k, (parameter, operand) in enumerate(zip(body.inputs, self.node.inputs)):
             if k < count:
                 self._copy(operand, self._result(k), 0)
-            known[parameter] = self._result(k) if k < count else self._given(operand)
+            given[parameter] = self._result(k) if k < count else self._given(operand)
         flag = Buffer(f"{self.name}_flag", (), "bool", "temporary")
         test = attrs["test"]
         question = Graph(test.inputs, test.outputs, (), self.name)
-        asked = self.outer.inside(question, known, [flag], f"{self.name}_test_").items()
+        asked = self.outer.inside(question, given, [flag], f"{self.name}_test_").items()
         graph = Graph(body.inputs, (), tuple(zip(body.inputs, body.outputs)), self.name)
-        inside = self.outer.inside(graph, known, [], f"{self.name}_").items()
-        hoisted, inside = self._hoisted(inside, [known[p] for p in body.inputs[count:]])
+        inside = self.outer.inside(graph, given, [], f"{self.name}_").items()
+        hoisted, inside = self._hoisted(inside, [given[p] for p in body.inputs[count:]])
         region = Region("while", inside, attrs["most"], test=asked, flag=flag)
         return [*self.before, *hoisted, region]
 
     def _cond(self) -> list[Item]:
         flag = self._given(self.node.inputs[0])
         goals = [self._result(k) for k in range(len(self.node.results))]
-        given = [self._given(operand) for operand in self.node.inputs[1:]]
+        choices = [self._given(operand) for operand in self.node.inputs[1:]]
         regions: list[Item] = []
         for name, wanted in (("yes", True), ("no", False)):
             branch = self.node.attrs[name]
-            known = dict(zip(branch.inputs, given))
+            given = dict(zip(branch.inputs, choices))
             graph = Graph(branch.inputs, branch.outputs, (), self.name)
-            inside = self.outer.inside(graph, known, goals, f"{self.name}_{name}_").items()
+            inside = self.outer.inside(graph, given, goals, f"{self.name}_{name}_").items()
             regions.append(Region("cond", inside, flag=flag, wanted=wanted))
         return [*self.before, *regions]
 
@@ -186,11 +189,6 @@ def _is_still(kernel: Kernel, still: set[Buffer], own: set[Buffer]) -> bool:
     written = kernel.written()
     reads = all(b in still or b in written or b.role in ("constant", "local") for b in kernel.read())
     return reads and all(b in own or b.role == "local" for b in written) and not checks_index(kernel)
-
-
-def _only_first(node: Node) -> bool:
-    """Whether a slice leaves all axes but the first as they are, and takes neighbours there."""
-    return set(node.attrs["step"]) <= {1} and not any(node.attrs["start"][1:])
 
 
 def checks_index(kernel: Kernel) -> bool:

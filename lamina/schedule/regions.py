@@ -102,6 +102,18 @@ def most_runs(items: Sequence[Item], symbols: Mapping[str, int]) -> int:
     return total
 
 
+def runs_of(items: Sequence[Item], symbols: Mapping[str, int], times: int = 1) -> list[int]:
+    """How often each kernel is run, where that is known; a loop of unknown length counts as one step."""
+    found: list[int] = []
+    for item in items:
+        if isinstance(item, Region):
+            length = 1 if item.kind != "scan" or item.length is None else evaluate(item.length, symbols)
+            found += runs_of(item.items, symbols, times * length)
+        else:
+            found.append(times)
+    return found
+
+
 def is_alone(kernel: Kernel) -> bool:
     """Whether a kernel is a single task, which the first thread runs."""
     return kernel.tasks.op == "const" and kernel.tasks.attr == 1
