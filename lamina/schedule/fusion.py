@@ -158,10 +158,23 @@ def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | Non
 
 
 def _shares_reads(member: Member, group: Group) -> bool:
-    """Whether the two read the same memory in the same loops, so that together they read it once."""
+    """Whether the two read the same memory in the same loops, so that together they read it once.
+
+    Parts of one array (the gates of a recurrent cell) count as the same memory: what is computed from them mostly meets
+    again.
+    """
     if member.domain == () or not any(member.domain == m.domain for m in group.members):
         return False
-    return any(n in m.reads and n.shape == member.domain for n in member.reads for m in group.members)
+    return any(n in m.reads and _same_or_larger(n, member) for n in member.reads for m in group.members)
+
+
+def _same_or_larger(node: Node, member: Member) -> bool:
+    """Whether the member's loops see each element of the node at most once."""
+    if node.shape == member.domain:
+        return True
+    return len(node.shape) == len(member.domain) and all(
+        isinstance(more := a - b, int) and more >= 0 for a, b in zip(node.shape, member.domain)
+    )
 
 
 def _is_epilogue(member: Member, group: Group) -> bool:

@@ -72,10 +72,11 @@ def find_parts(wholes: Iterable[Node], fixed: Collection[Node], outputs: Collect
     Every operand of such a node must be free to be kept there: it is computed, not fixed, and kept nowhere else.
 
     Args:
-        fixed: nodes that are kept in memory of their own; outputs: those of them that may have parts nevertheless.
+        fixed: nodes that are kept in memory of their own; outputs: those of them that may be put
+            together nevertheless.
     """
     found: dict[Node, Part] = {}
-    waiting = [node for node in wholes if node not in fixed or node in outputs]
+    waiting = [n for n in wholes if n not in fixed or (n in outputs and n.primitive is CONCATENATE)]
     while waiting:
         whole = waiting.pop()
         parts = parts_of(whole)
