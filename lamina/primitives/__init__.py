@@ -6,6 +6,7 @@ movement, index and random primitives a reader stands for an operand: `reader(in
 """
 
 from lamina.graph import Primitive
+from lamina.graph.body import RESULT
 from lamina.primitives import (
     arithmetic,
     bits,
@@ -219,3 +220,5 @@ _FAMILIES = (
 REGISTRY: dict[str, Primitive] = {
     record.name: record for family in _FAMILIES for record in vars(family).values() if isinstance(record, Primitive)
 }
+# Those that give several arrays, and what picks one of them.
+CONTROL: dict[str, Primitive] = {record.name: record for record in (SCAN, WHILE, COND, RESULT)}
