@@ -148,9 +148,12 @@ def _bounded(node: Node, arriving: dict[int, Node], gradients: Gradients) -> lis
     going = logical_and(going, asked[node.attrs["test"].outputs[0]])
     unchanged = Graph(body.inputs, body.inputs[:count], (), body.name)
     step = body_graph(given, [*cond(going, body, unchanged, operands), going])
-    begin = [*node.inputs[:count], constant(True)]
-    found = scan(step, begin, [], node.inputs[count:], node.attrs["most"])
-    return gradients([found[k] for k in arriving], node.inputs, list(arriving.values()))
+    # Leaves in the place of the operands, one of which may depend on another.
+    leaves = [input_node(n.shape, n.dtype, "operand") for n in node.inputs]
+    found = scan(step, [*leaves[:count], constant(True)], [], leaves[count:], node.attrs["most"])
+    parts = gradients([found[k] for k in arriving], leaves, list(arriving.values()))
+    mapping = substitute([g for g in parts if g is not None], dict(zip(leaves, node.inputs)))
+    return [None if g is None else mapping[g] for g in parts]
 
 
 def _is_cheap(node: Node) -> bool:

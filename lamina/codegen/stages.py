@@ -141,7 +141,8 @@ class StageWriter:
         self._label(name)
         {"scan": self._scan, "while": self._while, "cond": self._cond}[region.kind](region, name, together)
         self._label(f"{name}_end")
-        if meets and region.solo:
+        # Nobody goes on while another may still read the flag; after a scan's last step all have met already.
+        if meets and (region.solo or region.kind != "scan"):
             self._meet()
         self.phase = region.last + 1
 
@@ -197,8 +198,6 @@ class StageWriter:
         self._line(f"br i1 {self._flag(region)}, label %{places[0]}, label %{places[1]}")
         self._label(f"{name}_body")
         self._items(region.body, together)
-        if together:
-            self._meet()
         self._line(f"br label %{name}_end")
 
     def _flag(self, region: Region) -> str:

@@ -262,6 +262,19 @@ def test_gradient_of_a_limited_while_loop(runs):
     close(slope, 3 * 5 * 1.5**4)
 
 
+def test_operands_of_a_limited_while_loop_may_depend_on_each_other(runs):
+    w = Variable(np.float32(2.0))
+
+    def f(x):
+        with GradientTape() as tape:
+            y = ops.while_loop(lambda v: v < 50.0, lambda v: v * w, w * w * x, maximum_iterations=9)
+        return y, tape.gradient(y, w)
+
+    y, slope = runs(f, np.float32(3))
+    close(y, 3 * 2.0**5)
+    close(slope, 3 * 5 * 2.0**4)
+
+
 def test_gradient_of_a_while_loop_without_limit_is_refused():
     def f(x):
         with GradientTape() as tape:
