@@ -10,8 +10,8 @@ import pytest
 from lamina import ops
 from lamina.ops import image, linalg, nn, numpy
 
-FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "elementwise", "indexing", "logic",
-            "normalization", "pooling", "products", "ranking", "reduction", "shaping", "statistics",
+FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "elementwise",
+            "indexing", "logic", "normalization", "pooling", "products", "ranking", "reduction", "shaping", "statistics",
             "transcendental"]  # fmt: skip
 
 
