@@ -11,8 +11,8 @@ from lamina import ops
 from lamina.ops import image, linalg, nn, numpy
 
 FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "elementwise",
-            "indexing", "logic", "normalization", "pooling", "products", "ranking", "reduction", "shaping", "statistics",
-            "transcendental"]  # fmt: skip
+            "indexing", "logic", "normalization", "pooling", "products", "ranking", "reduction", "shaping",
+            "statistics", "transcendental"]  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
