@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.autodiff.control import control_gradients
 from lamina.base import dtypes
 from lamina.base.dims import format_shape
 from lamina.base.errors import ArgumentError, GradientError
@@ -33,6 +34,7 @@ def gradients(
         GradientError: if a seed does not fit its output, or a gradient does not fit what it belongs to.
     """
     arriving: dict[Node, Node] = {}
+    several: dict[Node, dict[int, Node]] = {}
     for output, seed in zip(outputs, _checked_seeds(outputs, seeds)):
         if dtypes.is_float(output.dtype):
             _accumulate(arriving, output, seed)
@@ -41,7 +43,12 @@ def gradients(
     wanted = set(inputs)
     for node in reversed(order):
         gradient = arriving.get(node) if node in wanted else arriving.pop(node, None)
-        if gradient is not None and node in needed and node.primitive.vjp is not None:
+        if node.kind == "result" and gradient is not None and node in needed:
+            several.setdefault(node.inputs[0], {})[node.attrs["index"]] = gradient
+        elif node.kind == "control" and node in several:
+            with inherited_source(node.source):
+                _give(node, control_gradients(node, several.pop(node), needed, gradients), needed, arriving)
+        elif gradient is not None and node in needed and node.primitive.vjp is not None:
             _pass_on(node, gradient, needed, arriving)
     return [arriving.get(node) for node in inputs]
 
@@ -65,7 +72,8 @@ def _dependent(order: Sequence[Node], inputs: Sequence[Node]) -> set[Node]:
     found: set[Node] = set()
     given = set(inputs)
     for node in order:
-        if dtypes.is_float(node.dtype) and (node in given or any(operand in found for operand in node.inputs)):
+        smooth = dtypes.is_float(node.dtype) or any(dtypes.is_float(s.dtype) for s in node.results)
+        if smooth and (node in given or any(operand in found for operand in node.inputs)):
             found.add(node)
     return found
 
@@ -76,7 +84,10 @@ def _pass_on(node: Node, gradient: Node, needed: set[Node], arriving: dict[Node,
         return
     assert node.primitive.vjp is not None
     with inherited_source(node.source):
-        parts = node.primitive.vjp(node, gradient)
+        _give(node, node.primitive.vjp(node, gradient), needed, arriving)
+
+
+def _give(node: Node, parts: Sequence[Node | None], needed: set[Node], arriving: dict[Node, Node]) -> None:
     for operand, part in zip(node.inputs, parts, strict=True):
         if part is not None and operand in needed:
             if (part.shape, part.dtype) != (operand.shape, operand.dtype):

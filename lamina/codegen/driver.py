@@ -15,10 +15,12 @@ from enum import IntEnum
 from lamina.codegen.emitter import KernelEmitter
 from lamina.codegen.modules import ModuleWriter
 from lamina.codegen.routines import write_routine
+from lamina.codegen.stages import StageWriter
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
 from lamina.schedule.loops import Kernel
 from lamina.schedule.printer import format_kernel
+from lamina.schedule.regions import Item, Region
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
 
@@ -80,10 +82,31 @@ def describe_program(stages: Sequence[Stage], symbols: Sequence[str]) -> str:
     for stage in stages:
         plan = stage.schedule
         lines.append(f"stage {stage.name} streams {sorted(table[b] for b in stage.streams if b in table)}")
-        for kernel, phase, body in zip(plan.kernels, plan.phases, stage.bodies):
-            places = [table[plan.resolved(b)] for b in kernel.buffers()]
-            lines.append(f"phase {phase} {places}\n{body}")
+        kernels = iter(zip(plan.kernels, plan.phases, stage.bodies))
+        places = {b: str(k) for b, k in table.items()}
+        lines += _describe_items(plan, plan.items, kernels, places)
     return "\n".join(lines)
+
+
+def _describe_items(
+    plan: Schedule, items: Sequence[Item], kernels: Iterator[tuple[Kernel, int, str]], places: dict[Buffer, str]
+) -> list[str]:
+    """Kernels in order, with the loops and branches around them; slices are named by their number."""
+    lines = []
+    for item in items:
+        if isinstance(item, Region):
+            for buffer, part in item.slices.items():
+                whole = places[plan.resolved(part.whole)]
+                places[buffer] = f"s{len(places)}"
+                lines.append(f"{places[buffer]} = {whole}[step + {part.shift}] of {buffer.size()} bytes")
+            flag = "" if item.flag is None else places[plan.resolved(item.flag)]
+            lines.append(f"{item.kind} {item.length} {item.reverse} {flag} {item.wanted} {item.solo} {item.first}")
+            for part_of in (item.test, item.body):
+                lines += [*_describe_items(plan, part_of, kernels, places), f"end {item.tested} {item.last}"]
+        else:
+            kernel, phase, body = next(kernels)
+            lines.append(f"phase {phase} {[places[plan.resolved(b)] for b in kernel.buffers()]}\n{body}")
+    return lines
 
 
 @dataclass(frozen=True)
@@ -144,7 +167,10 @@ class ProgramWriter:
                     yield writer.finish()
         for name in dict.fromkeys(n for s in self.stages.values() for n in s.functions):
             writer.use(name)
-        stages = [self._stage(s) for s in self.stages.values()]
+        stages = [
+            StageWriter(s, self.table, self.symbols, self._first_number(s.name), self.marking).text()
+            for s in self.stages.values()
+        ]
         entry = self._loop() if "body" in self.stages else self._single()
         marks = [self.marking.text] if self.marking else []
         yield writer.finish_program([self.barrier, *marks, *stages, entry])
@@ -168,33 +194,6 @@ class ProgramWriter:
         names = list(self.stages)
         return sum(len(self.stages[n].schedule.kernels) for n in names[: names.index(name)])
 
-    def _stage(self, stage: Stage) -> str:
-        """A function that runs the kernels of a stage, with barriers between phases."""
-        lines: list[str] = []
-        pointers: dict[Buffer, str] = {}
-        phase = 0
-        plan = stage.schedule
-        first = self._first_number(stage.name)
-        for position, (kernel, wanted, name) in enumerate(zip(plan.kernels, plan.phases, stage.functions)):
-            if wanted != phase:
-                lines += self._meet("%barrier", "%yield")
-                phase = wanted
-            if position == plan.guard:
-                lines += _GUARD
-            report = "%report" if plan.guard is None or position < plan.guard else "%late_report"
-            buffers = [self._pointer(plan.resolved(b), stage, pointers, lines) for b in kernel.buffers()]
-            arguments = [f"ptr {p}" for p in buffers]
-            arguments += ["ptr %symbols", "ptr %scratch", f"ptr {report}", "i64 %thread", "i64 %threads"]
-            lines += self._mark(first + position)
-            lines.append(f"  call void @{name}({', '.join(arguments)})")
-        marks = ", ptr %marks" if self.marking else ""
-        head = (
-            f"define internal void @stage_{stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
-            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads"
-            f"{marks}) noinline {{"
-        )
-        return "\n".join([head, "entry:", *lines, "  ret void", *([] if plan.guard is None else _STOP), "}"])
-
     def _meet(self, barrier: str, offer: str) -> list[str]:
         """Waits for all threads."""
         waits = self._mark(self.marking.wait) if self.marking else []
@@ -206,23 +205,6 @@ class ProgramWriter:
 
     def _mark_step(self, begins: bool) -> list[str]:
         return self._mark(self.marking.step if begins else self.marking.outside) if self.marking else []
-
-    def _pointer(self, buffer: Buffer, stage: Stage, known: dict[Buffer, str], lines: list[str]) -> str:
-        if buffer in known:
-            return known[buffer]
-        number = self.table[buffer]
-        slot, pointer = self._temporary(), self._temporary()
-        lines.append(f"  {slot} = getelementptr ptr, ptr %table, i64 {number}")
-        lines.append(f"  {pointer} = load ptr, ptr {slot}")
-        if buffer in stage.streams:
-            place, stride, bytes_, moved = (self._temporary() for _ in range(4))
-            lines.append(f"  {place} = getelementptr i64, ptr %strides, i64 {number}")
-            lines.append(f"  {stride} = load i64, ptr {place}")
-            lines.append(f"  {bytes_} = mul i64 {stride}, %row")
-            lines.append(f"  {moved} = getelementptr i8, ptr {pointer}, i64 {bytes_}")
-            pointer = moved
-        known[buffer] = pointer
-        return pointer
 
     def _prelude(self) -> list[str]:
         """Reads the context; every thread has symbols of its own, since the size of the batch changes on the way."""
@@ -355,13 +337,3 @@ class ProgramWriter:
             "  ret void",
         ]
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", "entry:", *lines, "}"])
-
-
-# What a stage does between its checks of indices and its changes of state.
-_GUARD = [
-    "  %found = load volatile i64, ptr %report",
-    "  %bad = icmp ne i64 %found, 0",
-    "  br i1 %bad, label %stop, label %go",
-    "go:",
-]
-_STOP = ["stop:", "  ret void"]

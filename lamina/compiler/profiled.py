@@ -12,6 +12,7 @@ from lamina.compiler.compilation import Compilation
 from lamina.compiler.compiled import CompiledGraph, CompiledLoop
 from lamina.graph import Graph, Node
 from lamina.graph.loop import LoopProgram, LoopState
+from lamina.schedule.regions import most_runs
 
 if TYPE_CHECKING:
     from lamina.runtime.marks import Marks
@@ -61,8 +62,9 @@ def _marks(compilation: Compilation, layout: Layout, steps: int) -> Marks:
     """Room for the marks of some steps, each with its own epoch around it at most."""
     from lamina.runtime.marks import Marks
 
-    kernels = sum(len(stage.schedule.kernels) for stage in compilation.stages)
-    marks = Marks(layout.threads, steps * (2 * kernels + 16))
+    symbols = dict(zip(compilation.symbols, layout.symbols.tolist()))
+    runs = sum(most_runs(stage.schedule.items, symbols) for stage in compilation.stages)
+    marks = Marks(layout.threads, steps * (2 * runs + 16))
     layout.take_marks(marks)
     return marks
 

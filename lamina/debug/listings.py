@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lamina.compiler import Compilation
 from lamina.debug.subject import Subject
@@ -11,6 +11,7 @@ from lamina.graph import format_graph
 from lamina.schedule.expr import Buffer
 from lamina.schedule.loops import Kernel
 from lamina.schedule.printer import format_kernel
+from lamina.schedule.regions import Item, Region
 from lamina.schedule.schedule import Schedule
 
 
@@ -29,15 +30,38 @@ def kernels_text(subject: Subject) -> str:
 def _stage_kernels(name: str, plan: Schedule) -> str:
     phases = plan.phases[-1] + 1 if plan.phases else 0
     blocks = [f"stage {name}: {counted(len(plan.kernels), 'kernel')}, {counted(phases, 'phase')}"]
-    known = meanings(plan)
-    printed: dict[str, str] = {}
-    phase = 0
-    for kernel, wanted in zip(plan.kernels, plan.phases):
-        if wanted != phase:
-            phase = wanted
-            blocks.append(f"-------- barrier, phase {phase} --------")
-        blocks.append(_kernel(kernel, plan, known, printed))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *_Listing(plan).blocks(plan.items)])
+
+
+class _Listing:
+    """The kernels of a stage in order, with barriers, loops and branches around them."""
+
+    def __init__(self, plan: Schedule):
+        self._plan, self._known = plan, meanings(plan)
+        self._printed: dict[str, str] = {}
+        self._phases = {id(kernel): phase for kernel, phase in zip(plan.kernels, plan.phases)}
+        self._phase = 0
+
+    def blocks(self, items: Sequence[Item]) -> list[str]:
+        found: list[str] = []
+        for item in items:
+            if isinstance(item, Region):
+                found += self._region(item)
+                continue
+            phase = self._phases[id(item)]
+            if phase != self._phase:
+                found.append(f"-------- barrier, phase {phase} --------")
+            self._phase = phase
+            found.append(_kernel(item, self._plan, self._known, self._printed))
+        return found
+
+    def _region(self, region: Region) -> list[str]:
+        self._phase = region.first
+        inside = self.blocks(region.items)
+        self._phase = region.last + 1
+        alone = ", on the first thread" if region.solo else ""
+        head = f"======== barrier, phase {region.first}; {region.describe()}{alone} ========"
+        return [head, *inside, "======== end ========"]
 
 
 def _kernel(kernel: Kernel, plan: Schedule, known: Mapping[Buffer, str], printed: dict[str, str]) -> str:
@@ -61,6 +85,8 @@ def meanings(plan: Schedule) -> dict[Buffer, str]:
         if buffer in numbers:
             names[buffer] = f"output {numbers[buffer]}"
         names.setdefault(buffer, f"{buffer.role} {buffer.name}")
+    for buffer, part in plan.slices.items():
+        names[buffer] = f"a step's part of {part.whole}"
     return names
 
 

@@ -38,7 +38,7 @@ def _stage_memory(name: str, plan: Schedule, sizes: Mapping[str, int]) -> str:
     replaced = set(plan.aliases.values())
     rows = [("buffer", "type", "bytes", "offset", "phases", "written by")]
     for buffer in plan.buffers():
-        writers = [k.name for k in plan.kernels if buffer in map(plan.resolved, k.written())]
+        writers = [k.name for k in plan.kernels if buffer in map(plan.whole, k.written())]
         life = lives.get(buffer)
         rows.append((
             known[buffer],

@@ -53,11 +53,13 @@ def _bind_symbol(symbols: dict[str, int], expected: Dim, found: int) -> None:
 
 
 def concrete_attrs(attrs: Mapping[str, Any], symbols: Mapping[str, int]) -> dict[str, Any]:
-    """Attributes with every symbolic dimension replaced by its number."""
+    """Attributes with every symbolic dimension replaced by its number, and every graph by a function of arrays."""
 
     def concrete(value: Any) -> Any:
         if isinstance(value, Dim):
             return evaluate(value, symbols)
+        if isinstance(value, Graph):
+            return _Body(value, symbols)
         if isinstance(value, tuple):
             return tuple(concrete(v) for v in value)
         return value
@@ -65,10 +67,26 @@ def concrete_attrs(attrs: Mapping[str, Any], symbols: Mapping[str, int]) -> dict
     return {name: concrete(value) for name, value in attrs.items()}
 
 
-def run_node(node: Node, operands: Sequence[np.ndarray], symbols: Mapping[str, int]) -> np.ndarray:
-    """The value of one node, as an array of exactly its dtype."""
+class _Body:
+    """A graph that an operation runs, perhaps many times: from arrays to arrays."""
+
+    def __init__(self, graph: Graph, symbols: Mapping[str, int]):
+        self._graph, self._symbols = graph, symbols
+        self._order = topological(graph.outputs, graph.inputs)
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        values = dict(zip(self._graph.inputs, arrays))
+        for node in self._order:
+            values[node] = run_node(node, [values[n] for n in node.inputs], self._symbols)
+        return [values[n] for n in self._graph.outputs]
+
+
+def run_node(node: Node, operands: Sequence[np.ndarray], symbols: Mapping[str, int]) -> Any:
+    """The value of one node, as an array of exactly its dtype; a tuple of them where it has several results."""
     with np.errstate(all="ignore"):
         value = node.primitive.numpy(*operands, **concrete_attrs(node.attrs, symbols))
+    if node.results:
+        return tuple(np.asarray(v, dtype=dtypes.to_numpy(s.dtype)) for v, s in zip(value, node.results, strict=True))
     return np.asarray(value, dtype=dtypes.to_numpy(node.dtype))
 
 
@@ -83,12 +101,12 @@ def evaluate_nodes(
     Args:
         known: values that need no computing; at least every input that is needed.
         symbols: the numbers of symbolic dimensions.
-        watcher: called with every node and its value as soon as it is computed.
+        watcher: called with every node and its value as soon as it is computed, but for those of several results.
     """
-    values: dict[Node, np.ndarray] = dict(known)
+    values: dict[Node, Any] = dict(known)
     for node in topological(outputs, known):
         values[node] = run_node(node, [values[n] for n in node.inputs], symbols)
-        if watcher is not None:
+        if watcher is not None and not node.results:
             watcher(node, values[node])
     return [values[n] for n in outputs]
 

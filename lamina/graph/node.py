@@ -64,17 +64,19 @@ class Node:
         inputs: the nodes that it reads.
         attrs: its attributes.
         shape, dtype: of the value.
+        results: shapes and dtypes of the results, for an operation that has several; empty for all others.
         source: the line of the user's code that made it.
         serial: counts up in the order of creation; an input's is always smaller than its user's.
     """
 
-    __slots__ = ("__weakref__", "attrs", "dtype", "inputs", "primitive", "serial", "shape", "source")
+    __slots__ = ("__weakref__", "attrs", "dtype", "inputs", "primitive", "results", "serial", "shape", "source")
 
     primitive: Primitive
     inputs: tuple[Node, ...]
     attrs: Attributes
     shape: Shape
     dtype: str
+    results: tuple[Spec, ...]
     source: Source
     serial: int
 
@@ -85,6 +87,7 @@ class Node:
         set_(self, "attrs", attrs)
         set_(self, "shape", tuple(spec.shape))
         set_(self, "dtype", spec.dtype)
+        set_(self, "results", spec.results)
         set_(self, "source", source)
         set_(self, "serial", next(_serial))
 

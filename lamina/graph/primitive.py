@@ -20,14 +20,25 @@ KINDS = {
     "cumulative": "folds along an axis and keeps every partial result",
     "scatter": "writes or adds updates at given places",
     "opaque": "anything else: lowered by a program of its own",
+    "control": "runs graphs that it has as attributes, in a loop or by choice; has several results",
+    "result": "one of the results of a control operation",
 }
 
 
+# The dtype of a node that has several results: it is no array, and only nodes of kind `result` may read it.
+SEVERAL = "several"
+
+
 class Spec(NamedTuple):
-    """Shape and dtype of a value that need not exist yet."""
+    """Shape and dtype of a value that need not exist yet.
+
+    Attributes:
+        results: of an operation with several results, whose own shape is empty and dtype `SEVERAL`: one for each.
+    """
 
     shape: Shape
     dtype: str
+    results: tuple[Spec, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -53,7 +64,8 @@ class Primitive:
         kind: one of `KINDS`; fusion, scheduling and tests read it.
         infer: `infer(*specs, **attrs) -> Spec`. Each spec has `.shape` and `.dtype` (a Node serves). Raises an
             error that names the argument, what was expected and what came.
-        numpy: `numpy(*arrays, **attrs) -> array`. The reference. Symbolic dimensions in attributes arrive as ints.
+        numpy: `numpy(*arrays, **attrs) -> array`. The reference. Symbolic dimensions in attributes arrive as ints,
+            graphs as functions from a list of arrays to a list of arrays. With several results, it gives a tuple.
         vjp: `vjp(node, gradient) -> sequence` with a Node or None for each input of `node`; None for the whole
             where the output does not depend smoothly on any input.
         lower: the scalar meaning, against the builder `b` of `lamina.schedule.loops`. By kind:

@@ -35,5 +35,8 @@ def _verify_node(node: Node, where: str) -> None:
     if node.primitive is INPUT:
         return
     expected: Spec = node.primitive.infer(*node.inputs, **node.attrs)
-    if (tuple(expected.shape), expected.dtype) != (node.shape, node.dtype):
+    if (tuple(expected.shape), expected.dtype, expected.results) != (node.shape, node.dtype, node.results):
         raise VerificationError(f"{where}{node} ({node.source}) should be {expected.dtype}{expected.shape}.")
+    for value in node.attrs.values():
+        if isinstance(value, Graph):
+            verify(value, f"{where}in {node.primitive.name}")

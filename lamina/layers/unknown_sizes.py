@@ -13,6 +13,7 @@ from typing import Any
 
 from lamina.base.dims import Dim, Dimension, Shape, symbols_of
 from lamina.base.errors import ShapeError
+from lamina.graph import Graph, Spec, apply, parameters, topological
 from lamina.graph.loop import BATCH
 
 # Multiples of these divide well: by strides, by pools, by the sizes of patches.
@@ -99,6 +100,9 @@ def symbols_in(value: Any) -> set[str]:
     """The symbols in an attribute of an operation: a dimension, or a nested tuple with some."""
     if isinstance(value, Dim):
         return symbols_of((value,))
+    if isinstance(value, Graph):
+        nodes = [*value.inputs, *value.nodes()]
+        return {s for n in nodes for item in (n.shape, *n.attrs.values()) for s in symbols_in(item)}
     return {s for item in value for s in symbols_in(item)} if isinstance(value, tuple) else set()
 
 
@@ -106,4 +110,17 @@ def substitute_in(value: Any, values: Mapping[str, Dimension]) -> Any:
     """An attribute of an operation with sizes in place of symbols."""
     if isinstance(value, Dim):
         return substitute(value, values)
+    if isinstance(value, Graph):
+        return _body(value, values)
     return tuple(substitute_in(item, values) for item in value) if isinstance(value, tuple) else value
+
+
+def _body(graph: Graph, values: Mapping[str, Dimension]) -> Graph:
+    """The body of a loop or branch with sizes in place of symbols."""
+    specs = [Spec(tuple(substitute_in(n.shape, values)), n.dtype) for n in graph.inputs]
+    inputs = parameters(specs)
+    new = dict(zip(graph.inputs, inputs))
+    for node in topological(graph.outputs, graph.inputs):
+        attrs = {name: substitute_in(value, values) for name, value in node.attrs.items()}
+        new[node] = apply(node.primitive, *(new[n] for n in node.inputs), source=node.source, **attrs)
+    return Graph(tuple(inputs), tuple(new[n] for n in graph.outputs), (), graph.name)

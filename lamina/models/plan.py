@@ -92,10 +92,10 @@ class OperationStep:
         return {**self.__dict__, "primitive": self.primitive.name}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from lamina.primitives import REGISTRY
+        from lamina.primitives import CONTROL, REGISTRY
 
         self.__dict__.update(state)
-        self.primitive = REGISTRY[state["primitive"]]
+        self.primitive = (REGISTRY | CONTROL)[state["primitive"]]
 
 
 Step = LayerStep | OperationStep

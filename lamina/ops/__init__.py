@@ -1,6 +1,7 @@
 """Operations on tensors, arrays and numbers alike, at once or while tracing: `lamina.ops.*` as `keras.ops.*`."""
 
 from lamina.ops import image, linalg, nn, numpy
+from lamina.ops.control import associative_scan, cond, fori_loop, map, scan, switch, vectorized_map, while_loop
 from lamina.ops.conversion import (
     cast,
     convert_to_numpy,
@@ -265,33 +266,33 @@ from lamina.ops.numpy import (
 from lamina.ops.ranking import in_top_k, top_k
 
 __all__ = [
-    "abs", "absolute", "adaptive_average_pool", "adaptive_max_pool", "add", "all", "allclose", "amax", "amin",
-    "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
-    "argmin", "array", "array_split", "average", "average_pool", "bartlett", "batch_normalization",
+    "abs", "absolute", "adaptive_average_pool", "adaptive_max_pool", "add", "all", "allclose", "amax", "amin", "any",
+    "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin",
+    "array", "array_split", "associative_scan", "average", "average_pool", "bartlett", "batch_normalization",
     "binary_crossentropy", "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to", "cast",
-    "categorical_crossentropy", "cbrt", "ceil", "celu", "clip", "concatenate", "conv", "conv_transpose",
+    "categorical_crossentropy", "cbrt", "ceil", "celu", "clip", "concatenate", "cond", "conv", "conv_transpose",
     "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef", "cos", "cosh", "count_nonzero", "cross", "cumsum",
-    "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan",
-    "dot", "dot_product_attention", "dsplit", "dstack", "dtype", "einsum", "elu", "empty", "empty_like", "equal",
-    "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "exponential", "eye", "fabs", "flatten", "flip",
-    "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "full", "full_like", "gelu", "geomspace",
-    "get_item", "glu", "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "heaviside", "hsplit", "hstack", "hypot", "identity", "image", "in_top_k", "inner",
-    "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "kron",
+    "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot",
+    "dot_product_attention", "dsplit", "dstack", "dtype", "einsum", "elu", "empty", "empty_like", "equal", "erf",
+    "erfc", "erfinv", "exp", "exp2", "expand_dims", "expm1", "exponential", "eye", "fabs", "flatten", "flip",
+    "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "fori_loop", "full", "full_like", "gelu",
+    "geomspace", "get_item", "glu", "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "heaviside", "hsplit", "hstack", "hypot", "identity", "image", "in_top_k",
+    "inner", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf", "kron",
     "layer_normalization", "leaky_relu", "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log10",
     "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logspace", "logsumexp", "matmul", "max", "max_pool", "maximum", "mean",
+    "logical_or", "logical_xor", "logspace", "logsumexp", "map", "matmul", "max", "max_pool", "maximum", "mean",
     "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis", "multi_hot", "multiply", "nan_to_num",
     "nancumsum", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "ndim", "negative", "nn",
     "nonzero", "norm", "normalize", "not_equal", "numpy", "one_hot", "ones", "ones_like", "outer", "pad", "power",
     "prod", "ptp", "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "result_type",
-    "right_shift", "rms_normalization", "roll", "rot90", "round", "rsqrt", "saturate_cast", "scatter",
+    "right_shift", "rms_normalization", "roll", "rot90", "round", "rsqrt", "saturate_cast", "scan", "scatter",
     "scatter_update", "searchsorted", "segment_sum", "select", "selu", "separable_conv", "sequence_mask", "shape",
     "sigmoid", "sign", "signbit", "silu", "sin", "sinc", "sinh", "size", "slice", "slice_update", "soft_shrink",
     "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid",
     "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient", "subtract",
-    "sum", "swapaxes", "swish", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
-    "tile", "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc", "unstack",
-    "var", "vdot", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot",
+    "threshold", "tile", "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc",
+    "unstack", "var", "vdot", "vectorized_map", "vsplit", "vstack", "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -1,7 +1,11 @@
-"""Graph to graph: expansion of composite primitives and simplification. Common subexpressions never exist twice
-and dead nodes are never visited, by the construction of graphs, so neither needs a pass."""
+"""Graph to graph: expansion of composite primitives, simplification, and better loops.
+
+Common subexpressions never exist twice and dead nodes are never visited, by the construction of graphs, so neither
+needs a pass.
+"""
 
 from lamina.graph import Graph, verify
+from lamina.optimize.loops import improve_loops
 from lamina.optimize.rewrite import expand, rewrite
 from lamina.optimize.simplify import RULES
 
@@ -14,4 +18,10 @@ def optimize(graph: Graph) -> Graph:
     verify(graph, "expand")
     graph = rewrite(graph, RULES)
     verify(graph, "simplify")
-    return graph
+    better = improve_loops(graph)
+    if better is graph:
+        return graph
+    verify(better, "loops")
+    better = rewrite(better, RULES)
+    verify(better, "simplify")
+    return better

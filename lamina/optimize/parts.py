@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from lamina import primitives as p
+from lamina.base.dims import Dimension
 from lamina.graph import Node, apply
 
 _COMPUTED = ("elementwise", "contract")
+_MOST_PARTS = 64
 
 
 def copy_what_is_padded(node: Node) -> Node | None:
@@ -23,3 +25,38 @@ def copy_what_is_concatenated(node: Node) -> Node | None:
         own = operand.kind in _COMPUTED and operand not in operands
         operands.append(operand if own else p.copy(operand))
     return None if operands == list(node.inputs) else apply(p.CONCATENATE, *operands, **node.attrs)
+
+
+def concatenate_what_is_added(node: Node) -> Node | None:
+    """Arrays padded with zeros so that each has a place of its own, and added: the gradient of what was split.
+
+    The sum of 0.0 and -0.0 is 0.0, which here becomes -0.0: as good a zero for a gradient.
+    """
+    terms: list[Node] = []
+    stack = list(reversed(node.inputs))
+    while stack:
+        term = stack.pop()
+        if term.primitive is p.ADD:
+            stack.extend(reversed(term.inputs))
+        elif term.primitive is p.PAD and term.attrs["value"] == 0 and len(terms) < _MOST_PARTS:
+            terms.append(term)
+        else:
+            return None
+    axes = {axis for t in terms for axis in range(t.rank) if t.inputs[0].shape[axis] != t.shape[axis]}
+    if len(axes) != 1:
+        return None
+    axis = axes.pop()
+    ends: dict[Dimension, tuple[Dimension, Node]] = {}
+    for term in terms:
+        begin, part = term.attrs["low"][axis], term.inputs[0]
+        if begin in ends:
+            return None
+        ends[begin] = (begin + part.shape[axis], part)
+    place: Dimension = 0
+    parts: list[Node] = []
+    while place in ends:
+        place, part = ends.pop(place)
+        parts.append(part)
+        if part.shape[axis] == 0:
+            return None
+    return p.concatenate(*parts, axis=axis) if not ends and place == node.shape[axis] else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lamina.base.errors import CompileError
 from lamina.graph import Graph, Node, Primitive, apply, topological
+from lamina.graph.body import bodies
 from lamina.graph.source import inherited_source
 
 Rule = Callable[[Node], "Node | None"]
@@ -36,27 +37,33 @@ def rewrite(graph: Graph, rules: Mapping[Primitive | None, Sequence[Rule]]) -> G
 
     for node in topological(graph.roots):
         with inherited_source(node.source):
-            new[node] = settle(_rebuild(node, new))
+            new[node] = settle(_rebuild(node, new, lambda body: rewrite(body, rules)))
     return _with_roots(graph, new)
 
 
 def expand(graph: Graph) -> Graph:
     """Replaces primitives that say themselves with others by what they say, as often as there are any."""
-    while any(n.primitive.expand for n in graph.nodes()):
+    while _has_composites(graph):
         new: dict[Node, Node] = {}
         for node in topological(graph.roots):
-            built = _rebuild(node, new)
+            built = _rebuild(node, new, expand)
             with inherited_source(node.source):
                 new[node] = built.primitive.expand(built) if built.primitive.expand else built
         graph = _with_roots(graph, new)
     return graph
 
 
-def _rebuild(node: Node, new: Mapping[Node, Node]) -> Node:
+def _has_composites(graph: Graph) -> bool:
+    return any(n.primitive.expand or any(map(_has_composites, bodies(n).values())) for n in graph.nodes())
+
+
+def _rebuild(node: Node, new: Mapping[Node, Node], inside: Callable[[Graph], Graph]) -> Node:
+    """A node with new operands, and what `inside` makes of the graphs that it runs."""
     inputs = tuple(new[n] for n in node.inputs)
-    if inputs == node.inputs:
+    changed = {name: inside(body) for name, body in bodies(node).items()} if node.kind == "control" else {}
+    if inputs == node.inputs and all(changed[name] == node.attrs[name] for name in changed):
         return node
-    return apply(node.primitive, *inputs, source=node.source, **node.attrs)
+    return apply(node.primitive, *inputs, source=node.source, **{**node.attrs, **changed})
 
 
 def _with_roots(graph: Graph, new: Mapping[Node, Node]) -> Graph:

@@ -13,7 +13,7 @@ from lamina.base.dims import is_static
 from lamina.graph import CONSTANT, INPUT, Node, Primitive, constant
 from lamina.graph.interpreter import run_node
 from lamina.optimize.contractions import widen_halves
-from lamina.optimize.parts import copy_what_is_concatenated, copy_what_is_padded
+from lamina.optimize.parts import concatenate_what_is_added, copy_what_is_concatenated, copy_what_is_padded
 from lamina.optimize.rewrite import Rule
 
 LARGEST_FOLDED = 64
@@ -31,6 +31,8 @@ def scalar_value(node: Node) -> float | int | bool | None:
 def fold_constants(node: Node) -> Node | None:
     """Computes a node whose operands are all small constants; a broadcast stays one, which takes no memory."""
     if node.primitive in (INPUT, CONSTANT, p.BROADCAST) or not node.inputs or not is_static(node.shape):
+        return None
+    if node.kind in ("control", "result"):
         return None
     size = 1
     for extent in node.shape:
@@ -183,7 +185,7 @@ _REDUCER_RULES: Sequence[Rule] = [reduce_nothing, reduce_single, reduce_transpos
 RULES: dict[Primitive | None, Sequence[Rule]] = {
     None: [fold_constants],
     CONSTANT: [uniform_constant],
-    p.ADD: [add_zero],
+    p.ADD: [add_zero, concatenate_what_is_added],
     p.SUBTRACT: [_neutral(1, 0)],
     p.MULTIPLY: [multiply_one],
     p.DIVIDE: [_neutral(1, 1), divide_by_number],

@@ -1,10 +1,12 @@
 """The primitive operations, one family a file, each declared once: a record in capitals and a function of nodes.
 
-Every record is in `REGISTRY` by its name. In `lower` of movement, index and random primitives a reader stands for an
-operand: `reader(index)` gives the element, and `reader.shape` the operand's shape.
+Every record but those of loops and branches, which give several arrays, is in `REGISTRY` by its name. In `lower` of
+movement, index and random primitives a reader stands for an operand: `reader(index)` gives the element, and
+`reader.shape` the operand's shape.
 """
 
 from lamina.graph import Primitive
+from lamina.graph.body import RESULT
 from lamina.primitives import (
     arithmetic,
     bits,
@@ -71,6 +73,7 @@ from lamina.primitives.bits import (
     shift_right,
 )
 from lamina.primitives.contraction import CONTRACT, contract
+from lamina.primitives.control import COND, SCAN, WHILE, cond, scan, while_loop
 from lamina.primitives.conversion import BITCAST, CAST, COPY, bitcast, cast, copy
 from lamina.primitives.convolution import (
     CONVOLUTION,
@@ -217,3 +220,5 @@ _FAMILIES = (
 REGISTRY: dict[str, Primitive] = {
     record.name: record for family in _FAMILIES for record in vars(family).values() if isinstance(record, Primitive)
 }
+# Those that give several arrays, and what picks one of them.
+CONTROL: dict[str, Primitive] = {record.name: record for record in (SCAN, WHILE, COND, RESULT)}

@@ -20,6 +20,7 @@ from lamina.runtime.profile_table import profile_table
 from lamina.runtime.timing import Slices, Times, slices_of, times_of
 from lamina.schedule.cost import kernel_cost
 from lamina.schedule.loops import Kernel
+from lamina.schedule.regions import runs_of
 
 _PLACE = re.compile(r"(?P<line>\S.*?:\d+)?\s*(?P<layer>.*)")
 _STEP_STAGES = ("main", "body")
@@ -102,9 +103,11 @@ class Profile:
         self._slices = slices_of(marks)
         phases, offset = [], 0
         self._kernels: list[tuple[str, Kernel]] = []
+        self._runs: list[int] = []
         for stage in stages:
             plan = stage.schedule
             self._kernels += [(stage.name, kernel) for kernel in plan.kernels]
+            self._runs += runs_of(plan.items, symbols)
             phases += [offset + phase for phase in plan.phases]
             offset = max(phases, default=-1) + 1
         times = times_of(self._slices, phases)
@@ -125,17 +128,17 @@ class Profile:
         count = sum(int(np.count_nonzero(s.step == s.step.max())) for s in self._slices) / self.threads
         self.marking = count * seconds_per_mark() / self.seconds
         rows = []
-        for number, (stage, kernel) in enumerate(self._kernels):
+        for number, (stage, _) in enumerate(self._kernels):
             if stage in _STEP_STAGES:
-                rows.append(self._row(stage, kernel, symbols, float(seconds[number]), float(busy[number])))
+                rows.append(self._row(number, symbols, float(seconds[number]), float(busy[number])))
             elif not np.isnan(times.outside[number]):
-                rows.append(self._row(stage, kernel, symbols, float(times.outside[number]), None))
+                rows.append(self._row(number, symbols, float(times.outside[number]), None))
         self.kernels = sorted(rows, key=lambda row: (not row.in_step, -row.seconds))
 
-    def _row(
-        self, stage: str, kernel: Kernel, symbols: Mapping[str, int], seconds: float, busy: float | None
-    ) -> KernelProfile:
+    def _row(self, number: int, symbols: Mapping[str, int], seconds: float, busy: float | None) -> KernelProfile:
+        (stage, kernel), runs = self._kernels[number], self._runs[number]
         cost = kernel_cost(kernel, symbols)
+        flops, read, written = cost.flops * runs, cost.read * runs, cost.written * runs
         lines, layers = _places(kernel.label)
         per_second = 1 / seconds if seconds else 0.0
         return KernelProfile(
@@ -147,11 +150,11 @@ class Profile:
             seconds=seconds,
             share=0.0 if busy is None else seconds / self.seconds,
             busy=1.0 if busy is None else busy * per_second,
-            flops=cost.flops,
-            read=cost.read,
-            written=cost.written,
-            flops_of_peak=cost.flops * per_second / self.peak_flops,
-            bytes_of_peak=(cost.read + cost.written) * per_second / self.peak_bytes,
+            flops=flops,
+            read=read,
+            written=written,
+            flops_of_peak=flops * per_second / self.peak_flops,
+            bytes_of_peak=(read + written) * per_second / self.peak_bytes,
         )
 
     @property

@@ -59,6 +59,11 @@ def _text(value: Any) -> str:
         return value.hex()
     if kind is Dim:
         return str(value)
+    if kind is Graph:
+        text = program_text({"body": value}, ())
+        if text is None:
+            raise Unkeyed
+        return f"{{{text}}}"
     if kind is tuple or kind is list:
         return f"({','.join(map(_text, value))})"
     if kind is Array:

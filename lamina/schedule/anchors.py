@@ -7,7 +7,7 @@ from lamina.graph import CONSTANT, INPUT, Graph, Node
 from lamina.primitives import RESHAPE
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory, views_between
-from lamina.schedule.places import Part, find_parts
+from lamina.schedule.places import Part, find_parts, stack_base
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
 CHEAP_CONE = 4
@@ -35,7 +35,12 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
         if node.kind == "contract":
             forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
             views.update(view for operand in node.inputs for view in views_between(operand))
-    parts = find_parts([n for n in order if n in forced], set(graph.roots))
+        if node.kind == "control":
+            forced.update(wanted for wanted in given_to_loop(node) if is_inline(wanted))
+    # What a loop is given lies in memory of its own.
+    fixed = set(graph.roots).union(*(n.inputs for n in order if n.kind == "control"))
+    outputs = set(graph.outputs) - {new for _, new in graph.updates}
+    parts = find_parts([n for n in order if n in forced], fixed, outputs)
     forced.update(parts)
     costs = _cone_costs(order, forced)
     anchors: set[Node] = set()
@@ -48,6 +53,13 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
             anchors.add(node)
         readers[node] = paths
     return {n: None for n in order if n in anchors}, parts
+
+
+def given_to_loop(node: Node) -> list[Node]:
+    """What must have memory so that a loop or branch can be given its operands; what carries begin with is copied."""
+    count, steps = node.attrs.get("carries", 1), node.attrs.get("steps", 0)
+    found = [stack_base(n)[0] for n in node.inputs[count : count + steps]] + list(node.inputs[count + steps :])
+    return [n for n in found if not is_scalar_constant(n)]
 
 
 def _paths(node: Node, users: list[Node], anchors: set[Node], readers: dict[Node, set[Path]]) -> set[Path]:

@@ -38,7 +38,7 @@ class Member:
 @dataclass(eq=False)
 class Group:
     """Anchors that become one kernel. `style`: `loops`, `contract`, `whole` for an anchor whose
-    parts are computed in place, or `special` for all other kinds."""
+    parts are computed in place, `control` for a loop or branch with its results, or `special` for all other kinds."""
 
     members: list[Member]
     style: str
@@ -115,6 +115,10 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
     groups: list[Group] = []
     for node in anchors:
         member = examine(node, anchors)
+        if node.kind == "result":
+            home[node] = home[node.inputs[0]]
+            home[node].members.append(member)
+            continue
         needs = {home[n] for n in member.reads if n in home}
         group = None if node in wholes else _join(member, needs, groups)
         if node in wholes:
@@ -123,7 +127,7 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
         elif group is None:
             style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind
             depth = _depth([member]) if style == "loops" else len(member.domain)
-            group = Group([member], style if style in ("loops", "contract") else "special", depth or 0)
+            group = Group([member], style if style in ("loops", "contract", "control") else "special", depth or 0)
             groups.append(group)
         group.needs |= needs - {group}
         home[node] = group
@@ -154,10 +158,23 @@ def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | Non
 
 
 def _shares_reads(member: Member, group: Group) -> bool:
-    """Whether the two read the same memory in the same loops, so that together they read it once."""
+    """Whether the two read the same memory in the same loops, so that together they read it once.
+
+    Parts of one array (the gates of a recurrent cell) count as the same memory: what is computed from them mostly meets
+    again.
+    """
     if member.domain == () or not any(member.domain == m.domain for m in group.members):
         return False
-    return any(n in m.reads and n.shape == member.domain for n in member.reads for m in group.members)
+    return any(n in m.reads and _same_or_larger(n, member) for n in member.reads for m in group.members)
+
+
+def _same_or_larger(node: Node, member: Member) -> bool:
+    """Whether the member's loops see each element of the node at most once."""
+    if node.shape == member.domain:
+        return True
+    return len(node.shape) == len(member.domain) and all(
+        isinstance(more := a - b, int) and more >= 0 for a, b in zip(node.shape, member.domain)
+    )
 
 
 def _is_epilogue(member: Member, group: Group) -> bool:

@@ -14,66 +14,19 @@ from typing import Any
 import numpy as np
 
 from lamina.base import dtypes
-from lamina.base.dims import evaluate, evaluate_shape
+from lamina.base.dims import element_count, evaluate
 from lamina.base.errors import IndexRangeError, VerificationError
 from lamina.graph.interpreter import bind_symbols
+from lamina.schedule.cells import NOBODY, Cells, Memory, empty_cells
 from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
 from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Routine, Statement, Store, Update
+from lamina.schedule.regions import Item, Region
 from lamina.schedule.scalars import OPERATIONS, cast, number
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
 
 # Partial folds that an accumulator is kept as; an odd number, as no machine has, shows folds that depend on it.
 FOLD_PARTS = 3
-
-_NOBODY, _SEVERAL = -1, -2
-
-
-class Cells:
-    """The elements of one buffer, and what is known of each.
-
-    Args:
-        name: of the buffer, for messages.
-        values: the elements, one-dimensional.
-        written: whether the elements hold values already.
-        shared: whether other tasks can see them, so that tasks may get in each other's way.
-    """
-
-    def __init__(self, name: str, values: np.ndarray, written: bool, shared: bool):
-        self.name = name
-        self.values = values
-        self.shared = shared
-        self._written = np.full(values.size, written)
-        self._writer = np.full(values.size, _NOBODY)
-        self._reader = np.full(values.size, _NOBODY)
-
-    def new_phase(self) -> None:
-        """A barrier: from here on everyone may touch everything."""
-        self._writer.fill(_NOBODY)
-        self._reader.fill(_NOBODY)
-
-    def read(self, index: int, actor: int) -> Any:
-        """The element, read by the task `actor`."""
-        self._check(index, actor, "read")
-        if not self._written[index]:
-            raise VerificationError(f"{self.name}[{index}] is read and was never written.")
-        if self._reader[index] != actor:
-            self._reader[index] = actor if self._reader[index] == _NOBODY else _SEVERAL
-        return self.values[index]
-
-    def write(self, index: int, value: Any, actor: int) -> None:
-        self._check(index, actor, "written")
-        if self.shared and self._reader[index] not in (_NOBODY, actor):
-            raise VerificationError(f"{self.name}[{index}] is written by one task and read by another in one phase.")
-        self._written[index] = True
-        self._writer[index] = actor
-        self.values[index] = value
-
-    def _check(self, index: int, actor: int, verb: str) -> None:
-        if not 0 <= index < self.values.size:
-            raise VerificationError(f"{self.name}[{index}] is {verb}, of {self.values.size} elements.")
-        if self.shared and self._writer[index] not in (_NOBODY, actor):
-            raise VerificationError(f"{self.name}[{index}] is written by one task and {verb} by another in one phase.")
 
 
 def interpret_schedule(
@@ -101,52 +54,65 @@ def interpret_schedule(
     """
     if symbols is None:
         symbols = bind_symbols((n.shape, a.shape) for n, a in zip(plan.graph.inputs, arrays))
-    memory = _Memory(symbols, check_races)
+    memory = Memory(symbols, check_races)
     for node, array in zip(plan.graph.inputs, arrays):
         memory.give(plan.inputs[node], array)
-    phase = 0
     with np.errstate(all="ignore"):
-        for position, (kernel, wanted) in enumerate(zip(plan.kernels, plan.phases)):
-            if wanted != phase:
-                memory.new_phase()
-                phase = wanted
-            cells = {b: memory.cells(plan.resolved(b)) for b in kernel.buffers()}
-            _run_kernel(kernel, cells, position, symbols, target)
+        _Runner(plan, memory, symbols, target).run(plan.items)
     for node, array in zip(plan.graph.inputs, arrays):
         array[...] = memory.array(plan.inputs[node])
     return [memory.array(plan.resolved(b)).copy() for b in plan.outputs]
 
 
-class _Memory:
-    """The buffers of a program that are not private to a thread."""
+class _Runner:
+    """Runs the kernels of a schedule, and the loops and branches around them."""
 
-    def __init__(self, symbols: Mapping[str, int], check_races: bool):
-        self._symbols = symbols
-        self._check_races = check_races
-        self._cells: dict[Buffer, Cells] = {}
+    def __init__(self, plan: Schedule, memory: Memory, symbols: Mapping[str, int], target: Target):
+        self._plan, self._memory, self._symbols, self._target = plan, memory, symbols, target
+        self._positions = {id(kernel): k for k, kernel in enumerate(plan.kernels)}
+        self._phase = 0
 
-    def give(self, buffer: Buffer, array: np.ndarray) -> None:
-        self._cells[buffer] = Cells(buffer.name, array.flatten(), written=True, shared=self._check_races)
-
-    def cells(self, buffer: Buffer) -> Cells:
-        if buffer not in self._cells:
-            if buffer.role == "constant":
-                self.give(buffer, np.asarray(buffer.value))
+    def run(self, items: Sequence[Item]) -> None:
+        for item in items:
+            if isinstance(item, Region):
+                self._memory.new_phase()
+                self._region(item)
+                self._memory.new_phase()
+                self._phase = item.last + 1
             else:
-                self._cells[buffer] = _empty_cells(buffer, self._symbols, shared=self._check_races)
-        return self._cells[buffer]
+                self._kernel(item)
 
-    def array(self, buffer: Buffer) -> np.ndarray:
-        return self.cells(buffer).values.reshape(evaluate_shape(buffer.shape, self._symbols))
+    def _kernel(self, kernel: Kernel) -> None:
+        position = self._positions[id(kernel)]
+        if self._plan.phases[position] != self._phase:
+            self._memory.new_phase()
+            self._phase = self._plan.phases[position]
+        cells = {b: self._memory.cells(self._plan.resolved(b)) for b in kernel.buffers()}
+        _run_kernel(kernel, cells, position, self._symbols, self._target)
 
-    def new_phase(self) -> None:
-        for cells in self._cells.values():
-            cells.new_phase()
+    def _region(self, region: Region) -> None:
+        if region.kind == "cond":
+            if self._flag(region) == region.wanted:
+                self.run(region.body)
+            return
+        length = None if region.length is None else evaluate(region.length, self._symbols)
+        done = 0
+        while length is None or done < length:
+            self.run(region.test)
+            if region.kind == "while" and not self._flag(region):
+                return
+            step = length - 1 - done if region.reverse and length is not None else done
+            for buffer, part in region.slices.items():
+                whole = self._memory.cells(self._plan.resolved(part.whole))
+                size = evaluate(element_count(buffer.shape), self._symbols)
+                self._memory.point(buffer, whole, (step + evaluate(part.shift, self._symbols)) * size, size)
+            self.run(region.body)
+            self._memory.new_phase()
+            done += 1
 
-
-def _empty_cells(buffer: Buffer, symbols: Mapping[str, int], shared: bool) -> Cells:
-    size = int(np.prod(evaluate_shape(buffer.shape, symbols), dtype=np.int64))
-    return Cells(buffer.name, np.zeros(size, dtypes.to_numpy(buffer.dtype)), written=False, shared=shared)
+    def _flag(self, region: Region) -> bool:
+        assert region.flag is not None
+        return bool(self._memory.cells(self._plan.resolved(region.flag)).read(0, NOBODY))
 
 
 def _run_kernel(
@@ -157,7 +123,7 @@ def _run_kernel(
     for task in reversed(range(tasks)):
         # A single task runs on the first thread, where all single tasks run one after the other.
         actor = 0 if tasks == 1 else (position + 1) * 1000 + task
-        own = {b: _empty_cells(b, symbols, shared=False) for b in kernel.locals}
+        own = {b: empty_cells(b, symbols, shared=False) for b in kernel.locals}
         run = _Task(kernel, {**cells, **own}, actor, symbols, target)
         run.set(kernel.task, task)
         run.block(kernel.body)

@@ -27,6 +27,8 @@ K_SHARES = 8
 SPLIT_SUM = 4096
 # Steps of k in a part, beyond which a longer one gains nothing.
 MOST_STEPS = 512
+# Stretches of k that are written out one by one; more are a loop.
+MOST_STRETCHES = 4
 
 
 def multiply_blocks(t: Tiling) -> Kernel:
@@ -56,14 +58,22 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int) -> list[Statement]:
     if plan.pack_a != "none":
         buffer = t.local("block", most * plan.rows * plan.kc)
         copied = LeftCopied(b, buffer, b.mul(low, b.const(plan.rows, INDEX)), plan.rows, plan.pack_a == "panels")
-    body: list[Statement] = []
-    for begin in range(0, k, plan.kc):
+
+    def stretch(begin: Expr, count: Expr, again: Expr | bool) -> list[Statement]:
         tile = b.variable(tile_bound(p.size(p.m), plan.rows))
-        stretch = [b.const(begin, INDEX)], [b.const(min(plan.kc, k - begin), INDEX)]
-        band = replace(t.band([], tile, b.const(0, INDEX), n), depth=stretch[0], counts=stretch[1])
-        if copied is not None:
-            body.append(Loop(tile, low, high, [_copy_left(t, band, copied)]))
-        body.append(Loop(tile, low, high, t.multiply(band, copied or LeftInPlace(b, p), goal, again=begin > 0)))
+        band = replace(t.band([], tile, b.const(0, INDEX), n), depth=[begin], counts=[count])
+        copying = [] if copied is None else [Loop(tile, low, high, [_copy_left(t, band, copied)])]
+        return [*copying, Loop(tile, low, high, t.multiply(band, copied or LeftInPlace(b, p), goal, again))]
+
+    body: list[Statement] = []
+    if k > MOST_STRETCHES * plan.kc:
+        part, kc = b.variable(-(-k // plan.kc)), b.const(plan.kc, INDEX)
+        begin = b.mul(part, kc)
+        inside = stretch(begin, b.min(kc, b.sub(b.const(k, INDEX), begin)), b.ne(part, b.const(0, INDEX)))
+        body.append(Loop(part, b.const(0, INDEX), b.const(-(-k // plan.kc), INDEX), inside))
+    else:
+        for start in range(0, k, plan.kc):
+            body += stretch(b.const(start, INDEX), b.const(min(plan.kc, k - start), INDEX), start > 0)
     if not t.alone:
         tile = b.variable(tile_bound(p.size(p.m), plan.rows))
         body.append(Loop(tile, low, high, t.finish(t.band([], tile, b.const(0, INDEX), n), goal)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lamina.base.dims import Dimension
 from lamina.graph import Node
-from lamina.primitives import CONCATENATE, PAD
+from lamina.primitives import CONCATENATE, PAD, RESHAPE, SLICE
 from lamina.schedule.expr import Buffer, Builder, Expr
 from lamina.schedule.loops import Store
 from lamina.schedule.lowering import Index
@@ -66,17 +66,21 @@ class Places(dict[Node, Buffer]):
         return Store(self[node], self.at(b, node, index), b.cast(value, node.dtype))
 
 
-def find_parts(wholes: Iterable[Node], roots: Collection[Node]) -> dict[Node, Part]:
+def find_parts(wholes: Iterable[Node], fixed: Collection[Node], outputs: Collection[Node] = ()) -> dict[Node, Part]:
     """What is computed right into its place in one of these nodes, as far as they are put together of parts.
 
-    Every operand of such a node must be free to be kept there: it is computed, no root, and kept nowhere else.
+    Every operand of such a node must be free to be kept there: it is computed, not fixed, and kept nowhere else.
+
+    Args:
+        fixed: nodes that are kept in memory of their own; outputs: those of them that may be put
+            together nevertheless.
     """
     found: dict[Node, Part] = {}
-    waiting = [node for node in wholes if node not in roots]
+    waiting = [n for n in wholes if n not in fixed or (n in outputs and n.primitive is CONCATENATE)]
     while waiting:
         whole = waiting.pop()
         parts = parts_of(whole)
-        free = all(n not in roots and n not in found and (n.kind in COMPUTED or parts_of(n)) for n in parts)
+        free = all(n not in fixed and n not in found and (n.kind in COMPUTED or parts_of(n)) for n in parts)
         if free and len(parts) == len(whole.inputs):
             found |= parts
             waiting += parts
@@ -100,3 +104,21 @@ def parts_of(node: Node) -> dict[Node, Part]:
         parts[operand] = Part(node, tuple(low))
         begin = begin + operand.shape[axis]
     return parts
+
+
+def stack_base(node: Node) -> tuple[Node, Dimension]:
+    """The node in whose memory a stack of steps lies, and the entry of it with which the stack begins."""
+    shift: Dimension = 0
+    while True:
+        if node.primitive is SLICE and _takes_neighbours(node):
+            shift = shift + node.attrs["start"][0]
+        elif not (node.primitive is RESHAPE and node.shape[:1] == node.inputs[0].shape[:1]):
+            return node, shift
+        node = node.inputs[0]
+
+
+def _takes_neighbours(node: Node) -> bool:
+    """Whether a slice takes neighbours along the first axis, and all of the others."""
+    attrs, inner = node.attrs, node.inputs[0]
+    whole = attrs["stop"][1:] == inner.shape[1:] and not any(attrs["start"][1:])
+    return bool(node.rank) and whole and set(attrs["step"]) <= {1}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, apply
+from lamina.graph.body import bodies
 from lamina.primitives import COPY
 from lamina.schedule.anchors import choose_anchors
+from lamina.schedule.barriers import Barriers
 from lamina.schedule.borders import border_kernels
 from lamina.schedule.contraction import contraction_kernels
+from lamina.schedule.control import ControlItems, checks_index
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.lanewise import lanewise_kernels
@@ -20,6 +24,7 @@ from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
 from lamina.schedule.places import Places
 from lamina.schedule.plain_contraction import PlainContraction
+from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
 from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
 from lamina.schedule.target import Target
@@ -37,6 +42,7 @@ class Schedule:
         aliases: buffers that are another buffer's memory (a state's new value in the place of the old).
         guard: the first kernel that changes state after kernels that check indices; if one of those found an index
             out of range, neither it nor what follows is run. None where there is nothing to guard.
+        regions: the kernels in order, within the loops and branches that they stand in; None where there are none.
     """
 
     graph: Graph
@@ -46,13 +52,31 @@ class Schedule:
     aliases: dict[Buffer, Buffer]
     phases: list[int] = field(default_factory=list)
     guard: int | None = None
+    regions: list[Item] | None = None
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """The kernels, and the regions that some of them stand in."""
+        return self.kernels if self.regions is None else self.regions
+
+    @functools.cached_property
+    def slices(self) -> dict[Buffer, Slice]:
+        """The buffers that are slices of others, in any loop."""
+        return {b: s for region in regions_of(self.items) for b, s in region.slices.items()}
 
     def resolved(self, buffer: Buffer) -> Buffer:
         return self.aliases.get(buffer, buffer)
 
+    def whole(self, buffer: Buffer) -> Buffer:
+        """The buffer whose memory this one is, or is a slice of."""
+        buffer = self.resolved(buffer)
+        while buffer in self.slices:
+            buffer = self.resolved(self.slices[buffer].whole)
+        return buffer
+
     def buffers(self) -> list[Buffer]:
-        """Every buffer that kernels use, aliases resolved, each once."""
-        found = dict.fromkeys(self.resolved(b) for k in self.kernels for b in k.buffers())
+        """Every buffer that kernels use, aliases and slices resolved, each once."""
+        found = dict.fromkeys(self.whole(b) for k in self.kernels for b in k.buffers())
         for buffer in [*self.inputs.values(), *self.outputs]:
             found.setdefault(self.resolved(buffer))
         return list(found)
@@ -62,10 +86,26 @@ class Schedule:
         spans: dict[Buffer, tuple[int, int]] = {}
         for kernel, phase in zip(self.kernels, self.phases):
             for buffer in kernel.buffers():
-                buffer = self.resolved(buffer)
+                buffer = self.whole(buffer)
                 if buffer.role == "temporary":
                     spans[buffer] = (spans.get(buffer, (phase, phase))[0], phase)
+        for region in regions_of(self.items):
+            self._extend(region, spans)
         return [Lifetime(buffer, first, last) for buffer, (first, last) in spans.items()]
+
+    def _extend(self, region: Region, spans: dict[Buffer, tuple[int, int]]) -> None:
+        """What lives across the steps of a loop, or from before it to after it, lives throughout."""
+        inside = {self.whole(b) for k in kernels_of(region.items) for b in k.buffers()}
+        for buffer in inside:
+            if buffer in spans:
+                first, last = spans[buffer]
+                if first < region.first or last > region.last:
+                    spans[buffer] = (min(first, region.first), max(last, region.last))
+        if region.flag is not None:
+            flag = self.whole(region.flag)
+            if flag in spans:
+                end = region.last if region.kind == "while" else region.first
+                spans[flag] = (min(spans[flag][0], region.first), max(spans[flag][1], end))
 
 
 def schedule(graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer] | None = None) -> Schedule:
@@ -75,7 +115,7 @@ def schedule(graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer] 
         target: the machine, by whose vectors contractions are tiled.
         state_buffers: buffers of inputs that other stages of the same program share.
     """
-    return _Scheduler(_own_roots(graph), target, state_buffers or {}).run()
+    return Scheduler(graph, target, state_buffers or {}).run()
 
 
 def _own_roots(graph: Graph) -> Graph:
@@ -94,16 +134,52 @@ def _own_roots(graph: Graph) -> Graph:
     return Graph(graph.inputs, tuple(roots[:count]), updates, graph.name)
 
 
-class _Scheduler:
-    def __init__(self, graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer]):
-        self.graph = graph
+class Scheduler:
+    """Schedules one graph: a stage of a program, or the body of a loop or branch in it.
+
+    Args:
+        known: buffers of inputs that are there already; goals: likewise of the outputs, in order.
+        aliases: of the whole stage.
+        prefix: for the names of kernels and buffers.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        known: Mapping[Node, Buffer],
+        goals: Sequence[Buffer] = (),
+        aliases: dict[Buffer, Buffer] | None = None,
+        prefix: str = "",
+    ):
+        self.graph = _own_roots(graph)
         self.target = target
         self.memory = Places()
-        self.aliases: dict[Buffer, Buffer] = {}
-        self.state_buffers = state_buffers
-        self.copies: list[tuple[Node, Node]] = []
+        self.aliases = {} if aliases is None else aliases
+        self.known, self.goals = known, goals
+        self.prefix = prefix
+
+    def inside(self, graph: Graph, known: Mapping[Node, Buffer], goals: Sequence[Buffer], prefix: str) -> Scheduler:
+        """A scheduler for a body in this graph."""
+        return Scheduler(graph, self.target, known, goals, self.aliases, prefix)
 
     def run(self) -> Schedule:
+        """The whole stage."""
+        items = self.items()
+        kernels, graph = kernels_of(items), self.graph
+        inputs = {n: self.memory[n] for n in graph.inputs}
+        outputs = [self.memory[n] for n in graph.outputs]
+        result = Schedule(graph, kernels, inputs, outputs, self.aliases)
+        if len(kernels) != len(items) or any(isinstance(item, Region) for item in items):
+            result.regions = items
+        result.guard = find_guard(result)
+        barriers = Barriers(result.whole, None if result.guard is None else kernels[result.guard])
+        barriers.place(items)
+        result.phases = barriers.phases
+        return result
+
+    def items(self) -> list[Item]:
+        """The kernels in order, and regions among them."""
         graph = self.graph
         anchors, self.memory.parts = choose_anchors(graph)
         groups = group_anchors(anchors, {part.whole for part in self.memory.parts.values()})
@@ -111,34 +187,35 @@ class _Scheduler:
         self._anchor_buffers(groups)
         in_place = self._order_updates(groups)
         groups = order_groups(groups)
-        kernels: list[Kernel] = []
+        items: list[Item] = []
         homes: dict[Node, list[Kernel]] = {}
         for number, group in enumerate(groups):
-            made = self._lower(group, f"k{number}")
-            kernels += made
+            name = f"{self.prefix}k{number}"
+            if group.style == "control":
+                items += ControlItems(self, group, name).items()
+                continue
+            made = self._lower(group, name)
+            items += made
             homes.update(dict.fromkeys(group.nodes, made))
         for state, new in graph.updates:
             source, target = self.memory[new], self.memory[state]
-            if state in in_place and can_overwrite(homes[new], target, source):
-                self.aliases[source] = target
+            if state in in_place and new in homes and can_overwrite(homes[new], target, source):
+                self.aliases[source] = self.aliases.get(target, target)
             else:
-                kernels.append(_copy_kernel(source, target, f"copy{len(kernels)}"))
-        inputs = {n: self.memory[n] for n in graph.inputs}
-        result = Schedule(graph, kernels, inputs, [self.memory[n] for n in graph.outputs], self.aliases)
-        result.guard = find_guard(result)
-        result.phases = place_barriers(result)
-        return result
+                items.append(_copy_kernel(source, target, f"{self.prefix}copy{len(items)}"))
+        return items
 
     def _leaf_buffers(self) -> None:
         states = {state for state, _ in self.graph.updates}
         for number, node in enumerate(self.graph.inputs):
             role = "state" if node in states else "input"
-            known = self.state_buffers.get(node)
+            known = self.known.get(node)
             self.memory[node] = known or Buffer(f"in{number}", node.shape, node.dtype, role)
+        self.memory.update(zip(self.graph.outputs, self.goals))
         for number, node in enumerate(n for n in self.graph.nodes() if n.primitive is CONSTANT):
             if not is_scalar_constant(node):
                 value = node.attrs["value"].value
-                self.memory[node] = Buffer(f"constant{number}", node.shape, node.dtype, "constant", value)
+                self.memory[node] = Buffer(f"{self.prefix}constant{number}", node.shape, node.dtype, "constant", value)
 
     def _anchor_buffers(self, groups: list[Group]) -> None:
         """Memory for anchors that another group reads, or that are roots; folds over rows always have some."""
@@ -151,6 +228,10 @@ class _Scheduler:
                 needed.update(group.nodes)
         for group in groups:
             for member in group.members:
+                if group.style == "control":
+                    if member.node.kind == "result":
+                        self._new_buffer(member.node)
+                    continue
                 across = member.reduced and group.style == "loops" and min(member.reduced) < group.depth
                 if member.node in self.memory.parts:
                     self.memory[member.node] = self._new_buffer(self.memory.home(member.node))
@@ -161,7 +242,7 @@ class _Scheduler:
         """The buffer of a node, made when it is first asked for."""
         if node not in self.memory:
             role = "output" if node in self.graph.outputs else "temporary"
-            self.memory[node] = Buffer(f"t{len(self.memory)}", node.shape, node.dtype, role)
+            self.memory[node] = Buffer(f"{self.prefix}t{len(self.memory)}", node.shape, node.dtype, role)
         return self.memory[node]
 
     def _order_updates(self, groups: list[Group]) -> set[Node]:
@@ -273,6 +354,8 @@ def _may_check(node: Node) -> bool:
         current = stack.pop()
         if current.kind in ("index", "scatter") and current.inputs:
             return True
+        if current.kind == "control" and any(_may_check(n) for g in bodies(current).values() for n in g.nodes()):
+            return True
         for operand in current.inputs:
             if operand not in seen and is_inline(operand):
                 seen.add(operand)
@@ -286,36 +369,5 @@ def find_guard(plan: Schedule) -> int | None:
     for position, kernel in enumerate(plan.kernels):
         if any(plan.resolved(b) in states for b in kernel.written()):
             earlier = plan.kernels[:position]
-            return position if any(_checks(k) for k in earlier) else None
+            return position if any(checks_index(k) for k in earlier) else None
     return None
-
-
-def _checks(kernel: Kernel) -> bool:
-    roots = [e for s in walk(kernel.body) for e in operands(s)]
-    return any(e.op == "check_index" for e in expressions(roots))
-
-
-def place_barriers(plan: Schedule) -> list[int]:
-    """The phase of every kernel: a barrier goes where a kernel needs what other threads may still be at.
-
-    Kernels of a single task all run on the first thread, one after the other, and need none among themselves.
-    """
-    phases: list[int] = []
-    phase = 0
-    written: dict[Buffer, bool] = {}
-    read: dict[Buffer, bool] = {}
-    for position, kernel in enumerate(plan.kernels):
-        alone = kernel.tasks.op == "const" and kernel.tasks.attr == 1
-        reads = {plan.resolved(b) for b in kernel.read()}
-        writes = {plan.resolved(b) for b in kernel.written()}
-        waits = any(b in written and not (alone and written[b]) for b in reads | writes)
-        waits = waits or any(b in read and not (alone and read[b]) for b in writes)
-        if waits or position == plan.guard:
-            phase += 1
-            written, read = {}, {}
-        phases.append(phase)
-        for b in writes:
-            written[b] = written.get(b, True) and alone
-        for b in reads:
-            read[b] = read.get(b, True) and alone
-    return phases

@@ -102,7 +102,7 @@ def find_origins(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Finding]:
     place = {node: i for i, node in enumerate(topological(graph.roots))}
     nodes = {_walk_back(root, values) for root in graph.roots if bad_kind(values[root])}
     return [
-        Finding(n, bad_kind(values[n]), values[n], [values[i] for i in n.inputs])
+        Finding(n, bad_kind(values[n]), values[n], [values[i] for i in _operands(n)])
         for n in sorted(nodes, key=lambda n: place[n])
     ]
 
@@ -110,11 +110,16 @@ def find_origins(graph: Graph, arrays: Sequence[np.ndarray]) -> list[Finding]:
 def _walk_back(node: Node, values: Mapping[Node, np.ndarray]) -> Node:
     """The first operation on the way to a node's value whose operands, but for inputs and constants, are finite."""
     while True:
-        bad = [n for n in node.inputs if n.inputs and bad_kind(values[n])]
+        bad = [n for n in _operands(node) if n.inputs and bad_kind(values[n])]
         if not bad:
             return node
         with_nan = [n for n in bad if bad_kind(values[n]) == "NaN"]
         node = min(with_nan or bad, key=lambda n: n.serial)
+
+
+def _operands(node: Node) -> tuple[Node, ...]:
+    """What a value is computed from: for a result of a loop or branch, what that was given."""
+    return node.inputs[0].inputs if node.kind == "result" else node.inputs
 
 
 def bad_kind(array: np.ndarray) -> str:

@@ -12,6 +12,7 @@ from lamina.base import dtypes
 from lamina.base.dims import Dim
 from lamina.base.errors import TraceError
 from lamina.graph import Node, Primitive, Spec
+from lamina.graph.interpreter import run_node
 from lamina.tensor.constants import constant_node
 from lamina.tensor.recording import is_remembered
 from lamina.tensor.state import state
@@ -29,6 +30,8 @@ def apply(primitive: Primitive, *tensors: Operand, **attrs: Any) -> Tensor:
     """
     if is_symbolic(tensors) or (attrs and _has_dim(attrs.values())):
         return Tensor.of_node(graph.apply(primitive, *[node_of(t) for t in tensors], **attrs))
+    if primitive.kind in ("control", "result"):
+        return _apply_control(primitive, tensors, attrs)
     value = run(primitive, [t._array for t in tensors], attrs)
     for tensor in tensors:
         if type(tensor) is not Tensor and np.may_share_memory(value, tensor._array):
@@ -36,6 +39,19 @@ def apply(primitive: Primitive, *tensors: Operand, **attrs: Any) -> Tensor:
     result = Tensor.of_array(value)
     if state.busy:
         _after(primitive, tensors, attrs, result)
+    return result
+
+
+def _apply_control(primitive: Primitive, tensors: Sequence[Operand], attrs: dict[str, Any]) -> Tensor:
+    """A loop or branch of a model that is run at once, or one of its results; the tensor in between holds them all."""
+    nodes = [leaf_of(t) if primitive.kind == "control" else t._node for t in tensors]
+    node = graph.apply(primitive, *nodes, **attrs)  # type: ignore[arg-type]
+    arrays = [t._array for t in tensors]
+    result = Tensor.of_array(run_node(node, arrays, {}))
+    result._node = node
+    for tape in state.tapes:
+        if primitive.kind == "result" or tape.watches(tensors):
+            tape.record(node, result._array, list(zip(nodes, arrays)))  # type: ignore[arg-type]
     return result
 
 

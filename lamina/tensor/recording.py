@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -81,11 +81,11 @@ def differentiate(
     cut = _cut(targets, sources, is_boundary)
     if not cut:
         return autodiff.gradients(targets, sources, seeds)
-    mapping = substitute(targets, cut)
+    mapping = graph.substitute(targets, cut)
     gradients = autodiff.gradients([mapping[t] for t in targets], [mapping.get(s, s) for s in sources], seeds)
     # Back to the nodes that other tapes know.
     kept = [g for g in gradients if g is not None]
-    restored = substitute(kept, {mapping[node]: node for node in cut})
+    restored = graph.substitute(kept, {mapping[node]: node for node in cut})
     return [None if g is None else restored[g] for g in gradients]
 
 
@@ -98,16 +98,6 @@ def _cut(targets: Sequence[Node], sources: Sequence[Node], is_boundary: Callable
         for node in boundary
         if wanted.intersection(graph.topological(node.inputs)) or node in wanted
     }
-
-
-def substitute(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> dict[Node, Node]:
-    """Every node that the roots need, with some replaced: a map from old to new."""
-    mapping = dict(replacements)
-    for node in graph.topological(roots, replacements):
-        inputs = [mapping[n] for n in node.inputs]
-        same = all(new is old for new, old in zip(inputs, node.inputs))
-        mapping[node] = node if same else graph.apply(node.primitive, *inputs, source=node.source, **node.attrs)
-    return mapping
 
 
 def total(parts: Iterable[Node | None]) -> Node | None:

@@ -135,6 +135,19 @@ class Trace:
         stage.states[id(variable)] = self.state_node(variable)
         stage.assigned[id(variable)] = node
 
+    def assigned(self) -> dict[int, Node]:
+        """The newest values of the variables that were assigned so far, by the identity of the variable."""
+        return dict(self._stage.assigned) if self._stage is not None else {}
+
+    def value_of(self, key: int) -> Node:
+        """The present value of a variable that was assigned at some time, by its identity."""
+        return self._current.assigned.get(key) or self._variables[key][1]
+
+    def assume(self, assigned: dict[int, Node]) -> None:
+        """Makes these the newest values of variables: while a body of a loop is traced, or once that is done."""
+        if self._stage is not None:
+            self._stage.assigned = dict(assigned)
+
     def finish(self, outputs: Sequence[Any] = (), name: str | None = None) -> Graph:
         """The graph of the stage: what the outputs and the assigned variables need.
 

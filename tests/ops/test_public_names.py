@@ -10,9 +10,9 @@ import pytest
 from lamina import ops
 from lamina.ops import image, linalg, nn, numpy
 
-FAMILIES = ["activations", "conversion", "convolution", "creation", "crossentropy", "elementwise", "indexing", "logic",
-            "normalization", "pooling", "products", "ranking", "reduction", "shaping", "statistics",
-            "transcendental"]  # fmt: skip
+FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "elementwise",
+            "indexing", "logic", "normalization", "pooling", "products", "ranking", "reduction", "shaping",
+            "statistics", "transcendental"]  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
