@@ -48,16 +48,23 @@ class Slot(IntEnum):
     MORE_REPORTS = 15
     MARKS = 18  # of a profiled program: pointer to the threads' marks
     MARK_BYTES = 19  # of one thread
-    COUNT = 20
+    PREPARED = 20  # whether what is kept of weights is as the weights are
+    COUNT = 21
 
 
 @dataclass
 class Stage:
-    """A schedule in a program. `streams`: buffers of which a step (an epoch) sees its own rows."""
+    """A schedule in a program.
+
+    Attributes:
+        streams: buffers of which a step (an epoch) sees its own rows.
+        steady: buffers of weights, of which the schedule keeps something from call to call.
+    """
 
     name: str
     schedule: Schedule
     streams: frozenset[Buffer] = frozenset()
+    steady: frozenset[Buffer] = frozenset()
 
     @functools.cached_property
     def bodies(self) -> list[str]:
@@ -82,6 +89,7 @@ def describe_program(stages: Sequence[Stage], symbols: Sequence[str]) -> str:
     for stage in stages:
         plan = stage.schedule
         lines.append(f"stage {stage.name} streams {sorted(table[b] for b in stage.streams if b in table)}")
+        lines.append(f"kept {plan.kept}")
         kernels = iter(zip(plan.kernels, plan.phases, stage.bodies))
         places = {b: str(k) for b, k in table.items()}
         lines += _describe_items(plan, plan.items, kernels, places)
@@ -213,6 +221,7 @@ class ProgramWriter:
         for slot in (Slot.SYMBOLS, Slot.TABLE, Slot.SCRATCH, Slot.BARRIER, Slot.STRIDES, Slot.YIELD):
             lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "ptr")
         lines += self._read_slot(Slot.SCRATCH_BYTES, "%scratch_bytes", "i64")
+        lines += self._read_slot(Slot.PREPARED, "%prepared_given", "i64")
         for k in range(len(self.symbols)):
             lines += [
                 f"  %from{k} = getelementptr i64, ptr %symbols_given, i64 {k}",
@@ -246,13 +255,13 @@ class ProgramWriter:
             return []
         return [
             f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr {report}, ptr {late}, "
-            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads"
-            f"{', ptr %marks' if self.marking else ''})"
+            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads, "
+            f"i64 %prepared{', ptr %marks' if self.marking else ''})"
         ]
 
     def _single(self) -> str:
         step = [*self._mark_step(True), *self._call("main", "0"), *self._mark_step(False)]
-        body = [*self._prelude(), *step, "  ret void"]
+        body = [*self._prelude(), "  %prepared = add i64 %prepared_given, 0", *step, "  ret void"]
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", *body, "}"])
 
     def _loop(self) -> str:
@@ -276,6 +285,9 @@ class ProgramWriter:
             "  %unfinished = icmp slt i64 %epoch, %epochs_given",
             "  %allowed = icmp sgt i64 %left, 0",
             "  %go = and i1 %unfinished, %allowed",
+            # The first step prepares for those that follow it.
+            "  %begun = icmp slt i64 %left, %max_steps_given",
+            "  %prepared = select i1 %begun, i64 1, i64 %prepared_given",
             "  br i1 %go, label %begin, label %exit",
             "begin:",
             "  %first = icmp eq i64 %step, 0",

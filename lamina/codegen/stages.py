@@ -32,6 +32,8 @@ class StageWriter:
         self.lines: list[str] = []
         self.pointers: dict[Buffer, str] = {}
         self.sizes: dict[Dimension, str] = {}
+        self.shifts: dict[Buffer, str] = {}
+        self.given = ("%symbols", "%thread", "%threads")
         self.phase = 0
         self._count = 0
 
@@ -40,12 +42,16 @@ class StageWriter:
             self._point(buffer)
         for region_size in _sizes(self.plan.items):
             self._size(region_size)
-        self._items(self.plan.items, meets=True)
+        if any(region.rows for region in regions_of(self.plan.items)):
+            self._line(f"%own_symbols = alloca [{max(1, len(self.symbols))} x i64]")
+        if self.plan.kept:
+            self._prepare(self.plan.items[: self.plan.kept])
+        self._items(self.plan.items[self.plan.kept :], meets=True)
         marks = ", ptr %marks" if self.marking else ""
         head = (
             f"define internal void @stage_{self.stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
-            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads"
-            f"{marks}) noinline {{"
+            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads, "
+            f"i64 %prepared{marks}) noinline {{"
         )
         stop = [] if self.plan.guard is None else _STOP
         return "\n".join([head, "entry:", *self.lines, "  ret void", *stop, "}"])
@@ -102,6 +108,17 @@ class StageWriter:
 
     # Kernels and what is around them
 
+    def _prepare(self, items: Sequence[Item]) -> None:
+        """Runs the kernels whose results are kept from call to call, where the weights have changed."""
+        known = self._value("icmp ne i64 %prepared, 0")
+        self._line(f"br i1 {known}, label %ready, label %prepare")
+        self._label("prepare")
+        self._items(items, meets=True)
+        self._meet()
+        self._line("br label %ready")
+        self._label("ready")
+        self.phase += 1
+
     def _items(self, items: Sequence[Item], meets: bool) -> None:
         """Args:
         meets: whether all threads are here, and wait for each other between phases.
@@ -121,7 +138,8 @@ class StageWriter:
             self.lines += _GUARD
         report = "%report" if plan.guard is None or position < plan.guard else "%late_report"
         arguments = [f"ptr {self._pointer(b)}" for b in kernel.buffers()]
-        arguments += ["ptr %symbols", "ptr %scratch", f"ptr {report}", "i64 %thread", "i64 %threads"]
+        symbols, thread, threads = self.given
+        arguments += [f"ptr {symbols}", "ptr %scratch", f"ptr {report}", f"i64 {thread}", f"i64 {threads}"]
         self._mark(self.first + position)
         self._line(f"call void @{self.stage.functions[position]}({', '.join(arguments)})")
 
@@ -132,17 +150,20 @@ class StageWriter:
         if meets:
             self._meet()
         self.phase = region.first
-        together = meets and not region.solo
+        together = meets and not region.solo and region.rows is None
         if meets and region.solo:
             first = self._value("icmp eq i64 %thread, 0")
             self._line(f"br i1 {first}, label %{name}, label %{name}_end")
+        elif meets and region.rows is not None:
+            self._take_rows(region, name)
         else:
             self._line(f"br label %{name}")
         self._label(name)
         {"scan": self._scan, "while": self._while, "cond": self._cond}[region.kind](region, name, together)
         self._label(f"{name}_end")
+        self.shifts, self.given = {}, ("%symbols", "%thread", "%threads")
         # Nobody goes on while another may still read the flag; after a scan's last step all have met already.
-        if meets and (region.solo or region.kind != "scan"):
+        if meets and not (together and region.kind == "scan"):
             self._meet()
         self.phase = region.last + 1
 
@@ -176,6 +197,8 @@ class StageWriter:
                 shift, size = self._size(part.shift), self._size(buffer.size())
                 entry = step if shift == "0" else self._value(f"add i64 {step}, {shift}")
                 begin = self._value(f"mul i64 {entry}, {size}")
+                if buffer in self.shifts:
+                    begin = self._value(f"add i64 {begin}, {self.shifts[buffer]}")
                 self.pointers[buffer] = self._value(f"getelementptr i8, ptr {self._pointer(part.whole)}, i64 {begin}")
             self._items(region.body, together)
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from lamina.base.config import config
 from lamina.compiler.compilation import Compilation
 from lamina.compiler.compiled import CompiledGraph, CompiledLoop
 from lamina.compiler.profiled import ProfiledGraph, ProfiledLoop
-from lamina.graph import Graph, verify
+from lamina.graph import Graph, Node, verify
 from lamina.graph import interpret as interpret_graph
 from lamina.graph.loop import InterpretedLoop, LoopProgram
 
@@ -36,15 +36,18 @@ class InterpretedGraph:
         return interpret_graph(self.graph, arrays)
 
 
-def compile_graph(graph: Graph, *, interpret: bool | None = None) -> InterpretedGraph | CompiledGraph:
+def compile_graph(
+    graph: Graph, *, steady: Collection[Node] = (), interpret: bool | None = None
+) -> InterpretedGraph | CompiledGraph:
     """Turns a graph into something that runs on arrays given in the order of its inputs.
 
     Args:
+        steady: inputs that seldom change from one call to the next: variables that are only read.
         interpret: run in the NumPy interpreter; default `config.interpret`.
     """
     if config.interpret if interpret is None else interpret:
         return InterpretedGraph(graph)
-    return CompiledGraph(graph)
+    return CompiledGraph(graph, steady=steady)
 
 
 def compile_loop(program: LoopProgram, *, interpret: bool | None = None) -> InterpretedLoop | CompiledLoop:

@@ -31,6 +31,8 @@ class Compilation:
     Args:
         graphs: by the name of their stage: `main`, or `prologue`, `body` and `epilogue`.
         streams: inputs of which a step sees its own rows.
+        steady: inputs that seldom change from one call to the next, such as weights; those that the program itself
+            changes do not count.
         loop: whether the graphs make a loop over steps.
         profiled: whether the program marks what its threads are at.
         check: raises an error where the graphs are not right; not called for what was compiled before.
@@ -43,6 +45,7 @@ class Compilation:
         self,
         graphs: Mapping[str, Graph],
         streams: frozenset[Node] = frozenset(),
+        steady: frozenset[Node] = frozenset(),
         loop: bool = False,
         profiled: bool = False,
         check: Callable[[], None] | None = None,
@@ -54,6 +57,7 @@ class Compilation:
         self.target = host_target()
         self.symbols = sorted({s for g in graphs.values() for s in g.symbols()} | ({BATCH} if loop else set()))
         self._streams = streams
+        self._steady = steady - {state for graph in graphs.values() for state, _ in graph.updates}
         self._check = check
 
     @functools.cached_property
@@ -75,12 +79,14 @@ class Compilation:
         stages = []
         with _no_garbage_collection():
             for name, graph in self.graphs.items():
-                plan = schedule(graph, self.target, inputs)
+                repeated = name in ("main", "body")
+                plan = schedule(graph, self.target, inputs, self._steady if repeated else ())
                 inputs.update(plan.inputs)
                 moving = set(plan.outputs) if name in ("body", "epilogue") else set()
                 if name == "body":
                     moving |= {plan.inputs[n] for n in self._streams}
-                stages.append(Stage(name, plan, frozenset(moving)))
+                steady = frozenset(plan.inputs[n] for n in graph.inputs if n in self._steady)
+                stages.append(Stage(name, plan, frozenset(moving), steady))
         return stages
 
     @functools.cached_property
@@ -120,7 +126,7 @@ class Compilation:
         from lamina.runtime import native
         from lamina.runtime.program_key import program_text
 
-        text = program_text(self.traced, self._streams) if config.cache else None
+        text = program_text(self.traced, self._streams, self._steady) if config.cache else None
         settings = f"plan {self.profiled} {config.winograd}"
         return text and native.object_key(f"{settings}\n{text}\n{_fingerprint()}", self.target)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lamina.base import dtypes
+from lamina.base.changes import changes
 from lamina.base.config import config
 from lamina.base.dims import evaluate_shape
 from lamina.base.errors import ArgumentError, DTypeError
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 
 
 class CompiledGraph:
-    """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place."""
+    """A graph as a native program. Called with arrays in the order of the graph's inputs; state changes in place.
 
-    def __init__(self, graph: Graph, *, profiled: bool = False):
+    Args:
+        steady: inputs that seldom change from one call to the next. What the program makes of them alone is kept, and
+            made anew when `lamina.base.changes` says that state has changed, or another array comes.
+    """
+
+    def __init__(self, graph: Graph, *, steady: Collection[Node] = (), profiled: bool = False):
         from lamina.runtime.buffers import address, result_array
 
         self.graph = graph
-        self.compilation = Compilation({"main": graph}, profiled=profiled, check=lambda: verify(graph))
+        self.compilation = Compilation(
+            {"main": graph}, steady=frozenset(steady), profiled=profiled, check=lambda: verify(graph)
+        )
         self.program = self.compilation.build()
         (plan,) = self.program.plan.stages
         self._inputs = plan.inputs
@@ -53,6 +61,8 @@ class CompiledGraph:
                 table[number] = address(result)
                 results.append(result)
             program.call(layout)
+        if self.graph.updates:
+            changes.note()
         return results
 
     def _checked(self, position: int, array: np.ndarray) -> np.ndarray:
@@ -93,7 +103,10 @@ class CompiledLoop:
         self._progress = slice(int(Slot.EPOCH), int(Slot.MAX_STEPS) + 1)
         named = {"prologue": loop.prologue, "body": loop.body, "epilogue": loop.epilogue}
         graphs = {name: graph for name, graph in named.items() if graph is not None}
-        self.compilation = Compilation(graphs, frozenset(loop.streams), loop=True, profiled=profiled, check=loop.verify)
+        self._changes = any(graph.updates for graph in graphs.values())
+        self.compilation = Compilation(
+            graphs, frozenset(loop.streams), frozenset(loop.steady), loop=True, profiled=profiled, check=loop.verify
+        )
         self.program = self.compilation.build()
         self.inputs: dict[Node, int] = {}
         self.outputs: dict[str, list[int]] = {}
@@ -121,6 +134,8 @@ class CompiledLoop:
                 program.call(layout)
             finally:
                 state.epoch, state.step = int(context[self._epoch]), int(context[self._step])
+                if self._changes:
+                    changes.note()
 
     def bound(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class ProfiledGraph(CompiledGraph):
     """A graph whose program marks what its threads are at. State changes in place, as in any other."""
 
-    def __init__(self, graph: Graph):
-        super().__init__(graph, profiled=True)
+    def __init__(self, graph: Graph, steady: Collection[Node] = ()):
+        super().__init__(graph, steady=steady, profiled=True)
 
     def profile(self, arrays: Sequence[np.ndarray], steps: int, warm_up: int, title: str) -> Profile:
         """Runs the graph on these arrays so many times, and some times before, and tells where the time went."""

@@ -30,7 +30,10 @@ def kernels_text(subject: Subject) -> str:
 def _stage_kernels(name: str, plan: Schedule) -> str:
     phases = plan.phases[-1] + 1 if plan.phases else 0
     blocks = [f"stage {name}: {counted(len(plan.kernels), 'kernel')}, {counted(phases, 'phase')}"]
-    return "\n\n".join([*blocks, *_Listing(plan).blocks(plan.items)])
+    listing, kept = _Listing(plan), plan.items[: plan.kept]
+    if kept:
+        blocks += ["======== kept until weights change ========", *listing.blocks(kept), "======== end ========"]
+    return "\n\n".join([*blocks, *listing.blocks(plan.items[plan.kept :])])
 
 
 class _Listing:

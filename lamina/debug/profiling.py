@@ -24,4 +24,4 @@ def profile_subject(what: Any, args: tuple[Any, ...], steps: int, batch_size: in
         raise ArgumentError("debug.profile: everything is interpreted, which has no kernels. Unset LAMINA_INTERPRET.")
     traced = trace_function("profile", what, args)
     arrays = [*traced.signature.arrays, *(aligned_copy(v.numpy()) for v in traced.program.variables)]
-    return ProfiledGraph(traced.program.graph).profile(arrays, count, _WARM_UP, traced.name)
+    return ProfiledGraph(traced.program.graph, traced.program.steady).profile(arrays, count, _WARM_UP, traced.name)

@@ -33,19 +33,26 @@ class Subject:
         graphs: by the name of their stage.
         sizes: numbers for the symbols in their shapes, as far as known.
         streams: inputs of which a step sees its own rows; None where the program is no loop.
+        steady: inputs that are variables.
     """
 
     def __init__(
-        self, name: str, graphs: dict[str, Graph], sizes: Mapping[str, int], streams: tuple[Node, ...] | None = None
+        self,
+        name: str,
+        graphs: dict[str, Graph],
+        sizes: Mapping[str, int],
+        streams: tuple[Node, ...] | None = None,
+        steady: tuple[Node, ...] = (),
     ):
         self.name = name
         self.graphs = graphs
         self._sizes = sizes
-        self._streams = streams
+        self._streams, self._steady = streams, steady
 
     @functools.cached_property
     def compilation(self) -> Compilation:
-        return Compilation(self.graphs, frozenset(self._streams or ()), loop=self._streams is not None)
+        streams, steady = frozenset(self._streams or ()), frozenset(self._steady)
+        return Compilation(self.graphs, streams, steady, loop=self._streams is not None)
 
     @functools.cached_property
     def sizes(self) -> dict[str, int]:
@@ -63,7 +70,7 @@ def subject_of(function: str, what: Any, args: tuple[Any, ...], batch_size: int 
         return _model(function, what, args, batch_size)
     traced = trace_function(function, what, args)
     sizes = bind_symbols(zip(traced.shapes, traced.signature.shapes))
-    return Subject(traced.name, {"main": traced.program.graph}, sizes)
+    return Subject(traced.name, {"main": traced.program.graph}, sizes, None, traced.program.steady)
 
 
 def is_model(what: Any) -> bool:
@@ -169,4 +176,4 @@ def _model(function: str, model: Any, args: tuple[Any, ...], batch_size: int) ->
 
 def _loop(name: str, program: LoopProgram, sizes: Mapping[str, int]) -> Subject:
     named = {"prologue": program.prologue, "body": program.body, "epilogue": program.epilogue}
-    return Subject(name, {k: g for k, g in named.items() if g is not None}, sizes, program.streams)
+    return Subject(name, {k: g for k, g in named.items() if g is not None}, sizes, program.streams, program.steady)

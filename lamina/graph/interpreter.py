@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.base import dtypes
+from lamina.base.changes import changes
 from lamina.base.dims import Dim, Shape, divide, evaluate, symbols_of
 from lamina.base.errors import ShapeError
 from lamina.graph.graph import Graph, topological
@@ -125,4 +126,6 @@ def interpret(graph: Graph, arrays: Sequence[np.ndarray], watcher: Watcher | Non
     fresh = [np.array(r, copy=True) for r in results[count:]]
     for (state, _), value in zip(graph.updates, fresh):
         known[state][...] = value
+    if fresh:
+        changes.note()
     return outputs

@@ -30,12 +30,14 @@ class LoopProgram:
         prologue: run before the first step of an epoch; no outputs.
         epilogue: run after the last step of an epoch; its outputs are written to row `epoch` of arrays that
             have one more leading dimension.
+        steady: inputs that seldom change between two runs of the program, such as the weights of a model.
     """
 
     body: Graph
     streams: tuple[Node, ...] = ()
     prologue: Graph | None = None
     epilogue: Graph | None = None
+    steady: tuple[Node, ...] = ()
 
     def stages(self) -> list[Graph]:
         return [g for g in (self.prologue, self.body, self.epilogue) if g is not None]

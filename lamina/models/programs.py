@@ -78,7 +78,7 @@ class Builder:
             body = trace.finish(leaves)
         structure = None if leaves and y_pred is leaves[0] else y_pred
         specs = [_row_spec(node, self.model.name) for node in body.outputs]
-        program = LoopProgram(body, feed.streams)
+        program = LoopProgram(body, feed.streams, steady=tuple(trace.variables()))
         return Program(trace, program, feed.nodes, output=(structure, specs), **self.options)
 
     def _finish(
@@ -97,7 +97,7 @@ class Builder:
             with trace.stage("results"):
                 names, values = results_of(self.objective)
                 epilogue = trace.finish([ops.cast(v, "float32") for v in values])
-        program = LoopProgram(body, feed.streams, prologue, epilogue)
+        program = LoopProgram(body, feed.streams, prologue, epilogue, tuple(trace.variables()))
         orders = (shuffling.order, *feed.streams) if shuffling else ()
         seeds = shuffling.seeds if shuffling else None
         return Program(trace, program, feed.nodes, orders, names, seeds=seeds, **self.options)

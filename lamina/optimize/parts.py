@@ -6,14 +6,15 @@ from lamina import primitives as p
 from lamina.base.dims import Dimension
 from lamina.graph import Node, apply
 
-_COMPUTED = ("elementwise", "contract")
+# Kinds of operations whose results are written element by element, wherever they are wanted.
+COMPUTED = ("elementwise", "contract")
 _MOST_PARTS = 64
 
 
 def copy_what_is_padded(node: Node) -> Node | None:
     """A picture from outside, or moved elements, are copied into the middle of the zeros, line by line."""
     inner = node.inputs[0]
-    if node.attrs["value"] != 0 or inner.kind in _COMPUTED or inner.primitive in (p.CONCATENATE, p.PAD):
+    if node.attrs["value"] != 0 or inner.kind in COMPUTED or inner.primitive in (p.CONCATENATE, p.PAD):
         return None
     return apply(p.PAD, p.copy(inner), **node.attrs)
 
@@ -22,7 +23,7 @@ def copy_what_is_concatenated(node: Node) -> Node | None:
     """Parts that are not computed, or that there are twice, are copied into the whole, each by loops of its own."""
     operands: list[Node] = []
     for operand in node.inputs:
-        own = operand.kind in _COMPUTED and operand not in operands
+        own = operand.kind in COMPUTED and operand not in operands
         operands.append(operand if own else p.copy(operand))
     return None if operands == list(node.inputs) else apply(p.CONCATENATE, *operands, **node.attrs)
 

@@ -31,13 +31,16 @@ class StagePlan:
 
     Attributes:
         inputs, outputs: the numbers of the buffers of its graph's inputs and outputs, in order.
-        lifetimes: of its temporary buffers.
+        lifetimes: of its temporary buffers in the arena.
+        kept: the numbers of buffers that keep what was made of weights; steady: those of the weights.
     """
 
     name: str
     inputs: list[int]
     outputs: list[int]
     lifetimes: list[Lifetime]
+    kept: list[int]
+    steady: list[int]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class ProgramPlan:
         for stage in stages:
             plan = stage.schedule
             inputs, outputs = [number[b] for b in plan.inputs.values()], [number[b] for b in plan.outputs]
-            plans.append(StagePlan(stage.name, inputs, outputs, plan.lifetimes()))
+            kept = [number[b] for b in plan.kept_buffers()]
+            steady = sorted(number[b] for b in stage.steady) if kept else []
+            plans.append(StagePlan(stage.name, inputs, outputs, plan.lifetimes(), kept, steady))
         kernels = [k for stage in stages for k in stage.schedule.kernels]
         tasks = {json.dumps(_size_to_plain(k.tasks)): k.tasks for k in kernels}
         scratch = {tuple(b.size() for b in k.locals): None for k in kernels if k.locals}
@@ -92,7 +97,14 @@ class ProgramPlan:
             "symbols": self.symbols,
             "buffers": [[b.name, [_to_plain(d) for d in b.shape], b.dtype, b.role] for b in self.buffers],
             "stages": [
-                [s.name, s.inputs, s.outputs, [[number[item.buffer], item.first, item.last] for item in s.lifetimes]]
+                [
+                    s.name,
+                    s.inputs,
+                    s.outputs,
+                    [[number[item.buffer], item.first, item.last] for item in s.lifetimes],
+                    s.kept,
+                    s.steady,
+                ]
                 for s in self.stages
             ],
             "tasks": [_size_to_plain(e) for e in self.tasks],
@@ -106,8 +118,8 @@ class ProgramPlan:
         plain, constants = json.loads(pieces[0]), iter(pieces[1:])
         buffers = [_buffer(row, constants) for row in plain["buffers"]]
         stages = [
-            StagePlan(name, inputs, outputs, [Lifetime(buffers[k], first, last) for k, first, last in lives])
-            for name, inputs, outputs, lives in plain["stages"]
+            StagePlan(name, inputs, outputs, [Lifetime(buffers[k], *life) for k, *life in lives], kept, steady)
+            for name, inputs, outputs, lives, kept, steady in plain["stages"]
         ]
         b = Builder()
         tasks = [_size_from_plain(b, rows) for rows in plain["tasks"]]

@@ -104,8 +104,10 @@ class Profile:
         phases, offset = [], 0
         self._kernels: list[tuple[str, Kernel]] = []
         self._runs: list[int] = []
+        self._kept: set[int] = set()
         for stage in stages:
             plan = stage.schedule
+            self._kept |= set(range(len(self._kernels), len(self._kernels) + plan.kept))
             self._kernels += [(stage.name, kernel) for kernel in plan.kernels]
             self._runs += runs_of(plan.items, symbols)
             phases += [offset + phase for phase in plan.phases]
@@ -129,9 +131,9 @@ class Profile:
         self.marking = count * seconds_per_mark() / self.seconds
         rows = []
         for number, (stage, _) in enumerate(self._kernels):
-            if stage in _STEP_STAGES:
+            if stage in _STEP_STAGES and (number not in self._kept or seconds[number]):
                 rows.append(self._row(number, symbols, float(seconds[number]), float(busy[number])))
-            elif not np.isnan(times.outside[number]):
+            elif stage not in _STEP_STAGES and not np.isnan(times.outside[number]):
                 rows.append(self._row(number, symbols, float(times.outside[number]), None))
         self.kernels = sorted(rows, key=lambda row: (not row.in_step, -row.seconds))
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lamina.base.changes import changes
 from lamina.base.config import config
+from lamina.base.dims import evaluate
 from lamina.base.errors import IndexRangeError
 from lamina.codegen.driver import Slot
 from lamina.runtime import threads
@@ -18,6 +20,7 @@ from lamina.runtime.marks import Marks
 from lamina.runtime.native import Library
 from lamina.runtime.plan import ProgramPlan
 from lamina.runtime.spinning import BARRIER_BYTES
+from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
 
 MOST_LAYOUTS = 32
@@ -38,6 +41,8 @@ class Layout:
         self.owner: object = None
         self._place_temporaries(program, symbols)
         self._place_constants(program)
+        for number, array in program.kept.items():
+            self.table[number] = address(array)
         scratch_bytes = program.plan.scratch_bytes(symbols)
         scratch = empty_aligned((max(scratch_bytes * self.threads, 64),), "uint8")
         self.keep.append(scratch)
@@ -88,6 +93,10 @@ class Program:
         self.number = {b: k for k, b in enumerate(plan.buffers)}
         self.symbols = plan.symbols
         self.lock = threading.Lock()
+        # Made from weights alone, by the first call after these changed: for all sizes together.
+        self.kept = {k: _room(plan.buffers[k]) for stage in plan.stages for k in stage.kept}
+        self._steady = sorted({k for stage in plan.stages for k in stage.steady})
+        self._prepared: object = None
         self._layouts: OrderedDict[tuple[int, ...], Layout] = OrderedDict()
 
     def layout(self, symbols: Mapping[str, int]) -> Layout:
@@ -112,6 +121,10 @@ class Program:
         Raises:
             IndexRangeError: if an index was outside of its axis; results are then not to be used.
         """
+        weights = self._weights(layout) if self.kept else None
+        if self.kept:
+            layout.context[Slot.PREPARED] = weights is not None and weights == self._prepared
+            self._prepared = None
         if layout.threads == 1:
             self.function(layout.pointer, 0, 1)
         else:
@@ -123,3 +136,12 @@ class Program:
                 "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 "
                 "to the size of the axis less 1. To see which one, set LAMINA_INTERPRET=1 in the environment."
             )
+        self._prepared = weights
+
+    def _weights(self, layout: Layout) -> object:
+        """Equal at two calls between which no weight has changed; None where nobody can tell."""
+        return None if changes.exposed else (changes.count, layout.table[self._steady].tobytes())
+
+
+def _room(buffer: Buffer) -> np.ndarray:
+    return empty_aligned((max(evaluate(buffer.size(), {}), 1),), "uint8")

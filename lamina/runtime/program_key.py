@@ -18,12 +18,12 @@ class Unkeyed(Exception):
     """An attribute cannot be written as text."""
 
 
-def program_text(graphs: Mapping[str, Graph], streams: Iterable[Node]) -> str | None:
+def program_text(graphs: Mapping[str, Graph], streams: Iterable[Node] = (), steady: Iterable[Node] = ()) -> str | None:
     """The text; None where an attribute of some operation cannot be written.
 
     Args:
         graphs: by the names of their stages; they may share inputs.
-        streams: inputs of which a step sees its own rows.
+        streams: inputs of which a step sees its own rows; steady: those that seldom change between calls.
     """
     numbers: dict[Node, int] = {}
     lines: list[str] = []
@@ -38,7 +38,8 @@ def program_text(graphs: Mapping[str, Graph], streams: Iterable[Node]) -> str | 
             lines.append(f"graph {name} {inputs} {outputs} {updates}")
     except Unkeyed:
         return None
-    lines.append(f"streams {sorted(numbers[n] for n in streams if n in numbers)}")
+    for what, nodes in (("streams", streams), ("steady", steady)):
+        lines.append(f"{what} {sorted(numbers[n] for n in nodes if n in numbers)}")
     return "\n".join(lines)
 
 
@@ -60,7 +61,7 @@ def _text(value: Any) -> str:
     if kind is Dim:
         return str(value)
     if kind is Graph:
-        text = program_text({"body": value}, ())
+        text = program_text({"body": value})
         if text is None:
             raise Unkeyed
         return f"{{{text}}}"

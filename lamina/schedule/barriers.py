@@ -13,7 +13,7 @@ class Barriers:
     """Gives every kernel its phase: the number of barriers before it, in the order in which kernels are written down.
 
     Kernels of a single task all run on the first thread, one after the other, and need none among themselves. A region
-    begins with a barrier, and each of its steps ends with one.
+    begins with a barrier, and each of its steps ends with one, but for a loop in which threads have rows of their own.
 
     Args:
         whole: the buffer in whose memory another one lies.
@@ -34,21 +34,29 @@ class Barriers:
             else:
                 self._kernel(item)
 
-    def _meet(self) -> None:
+    def meet(self) -> None:
+        """A barrier here, in any case."""
         self._phase += 1
         self._written, self._read = {}, {}
 
     def _region(self, region: Region) -> None:
-        self._meet()
+        self.meet()
         region.first = self._phase
-        region.solo = all(is_alone(kernel) for kernel in kernels_of(region.items))
+        kernels = kernels_of(region.items)
+        if region.rows is not None and self._guard not in kernels:
+            region.tested = region.last = self._phase
+            self.phases += [self._phase] * len(kernels)
+            self.meet()
+            return
+        region.rows = None
+        region.solo = all(is_alone(kernel) for kernel in kernels)
         self.place(region.test)
         if region.kind == "while" and not region.solo:
-            self._meet()
+            self.meet()
         region.tested = self._phase
         self.place(region.body)
         region.last = self._phase
-        self._meet()
+        self.meet()
 
     def _kernel(self, kernel: Kernel) -> None:
         alone = is_alone(kernel)
@@ -57,7 +65,7 @@ class Barriers:
         waits = any(b in self._written and not (alone and self._written[b]) for b in reads | writes)
         waits = waits or any(b in self._read and not (alone and self._read[b]) for b in writes)
         if waits or kernel is self._guard:
-            self._meet()
+            self.meet()
         self.phases.append(self._phase)
         for b in writes:
             self._written[b] = self._written.get(b, True) and alone

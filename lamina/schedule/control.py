@@ -7,20 +7,21 @@ slices of the stacked arrays. What a body computes from constants alone (a weigh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lamina.base.dims import Dimension, element_count
 from lamina.graph import Graph, Node
 from lamina.primitives import COND, SCAN
-from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
+from lamina.schedule.expr import INDEX, Buffer, Builder
 from lamina.schedule.fusion import Group
-from lamina.schedule.loops import Kernel, Loop, Statement, Store, operands, walk
+from lamina.schedule.independent import kept_apart, row_symbol
+from lamina.schedule.loops import Kernel, Loop, Statement, Store
 from lamina.schedule.lowering import Lowering
 from lamina.schedule.nests import describe, nest
 from lamina.schedule.places import stack_base
 from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
+from lamina.schedule.still import split_still
 from lamina.schedule.tasks import MOST_TASKS, cut, task_range
 from lamina.schedule.tiling import known
 
@@ -123,11 +124,15 @@ class ControlItems:
         updates = [(p, n) for p, n, keep in zip(body.inputs, body.outputs, kept) if not keep]
         graph = Graph(body.inputs, tuple(outputs), tuple(updates), self.name)
         inside = self.outer.inside(graph, given, goals, f"{self.name}_").items()
-        hoisted, inside = self._hoisted(inside, [given[p] for p in body.inputs[count + steps :]])
+        hoisted, inside = self._without_still(inside, [given[p] for p in body.inputs[count + steps :]])
         used = {self.outer.aliases.get(b, b) for k in kernels_of(inside) for b in k.buffers()}
         used |= {part.whole for region in regions_of(inside) for part in region.slices.values()}
         slices = {b: part for b, part in slices.items() if b in used}
-        return [*self.before, *hoisted, Region("scan", inside, length, attrs["reverse"], slices)]
+        region = Region("scan", inside, length, attrs["reverse"], slices)
+        rows = row_symbol(body)
+        if rows is not None and kept_apart(inside, rows):
+            region.rows = rows
+        return [*self.before, *hoisted, region]
 
     def _while(self) -> list[Item]:
         attrs = self.node.attrs
@@ -143,7 +148,7 @@ class ControlItems:
         asked = self.outer.inside(question, given, [flag], f"{self.name}_test_").items()
         graph = Graph(body.inputs, (), tuple(zip(body.inputs, body.outputs)), self.name)
         inside = self.outer.inside(graph, given, [], f"{self.name}_").items()
-        hoisted, inside = self._hoisted(inside, [given[p] for p in body.inputs[count:]])
+        hoisted, inside = self._without_still(inside, [given[p] for p in body.inputs[count:]])
         region = Region("while", inside, attrs["most"], test=asked, flag=flag)
         return [*self.before, *hoisted, region]
 
@@ -160,38 +165,6 @@ class ControlItems:
             regions.append(Region("cond", inside, flag=flag, wanted=wanted))
         return [*self.before, *regions]
 
-    def _hoisted(self, items: Sequence[Item], constants: Sequence[Buffer]) -> tuple[list[Item], list[Item]]:
-        """Splits off the kernels that do the same at every step: they read nothing that changes and share no result."""
-        aliases = self.outer.aliases
-        slices = {b: s.whole for region in regions_of(items) for b, s in region.slices.items()}
-
-        def memory_of(buffer: Buffer) -> Buffer:
-            while buffer in aliases or buffer in slices:
-                buffer = aliases.get(buffer) or slices[buffer]
-            return buffer
-
-        writers = Counter(memory_of(b) for k in kernels_of(items) for b in k.written())
-        results = set(self.found.values())
-        own = {b for b, n in writers.items() if n == 1 and b.role == "temporary" and b not in results}
-        still = {b for b in constants if b not in writers}
-        out: list[Item] = []
-        rest: list[Item] = []
-        for item in items:
-            if isinstance(item, Kernel) and _is_still(item, still, own):
-                still |= item.written()
-                out.append(item)
-            else:
-                rest.append(item)
-        return out, rest
-
-
-def _is_still(kernel: Kernel, still: set[Buffer], own: set[Buffer]) -> bool:
-    written = kernel.written()
-    reads = all(b in still or b in written or b.role in ("constant", "local") for b in kernel.read())
-    return reads and all(b in own or b.role == "local" for b in written) and not checks_index(kernel)
-
-
-def checks_index(kernel: Kernel) -> bool:
-    """Whether a kernel reads at places that data gives, and reports those that are out of range."""
-    roots: list[Expr] = [e for s in walk(kernel.body) for e in operands(s)]
-    return any(e.op == "check_index" for e in expressions(roots))
+    def _without_still(self, items: Sequence[Item], constants: Sequence[Buffer]) -> tuple[Sequence[Item], list[Item]]:
+        """Splits off the kernels that do the same at every step."""
+        return split_still(items, constants, self.outer.aliases, set(self.found.values()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lamina.base.dims import Dimension
 from lamina.graph import Node
+from lamina.optimize.parts import COMPUTED
 from lamina.primitives import CONCATENATE, PAD, RESHAPE, SLICE
 from lamina.schedule.expr import Buffer, Builder, Expr
 from lamina.schedule.loops import Store
@@ -85,9 +86,6 @@ def find_parts(wholes: Iterable[Node], fixed: Collection[Node], outputs: Collect
             found |= parts
             waiting += parts
     return found
-
-
-COMPUTED = ("elementwise", "contract")
 
 
 def parts_of(node: Node) -> dict[Node, Part]:

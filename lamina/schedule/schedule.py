@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lamina.base.dims import is_static
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, apply
 from lamina.graph.body import bodies
@@ -14,19 +15,21 @@ from lamina.schedule.anchors import choose_anchors
 from lamina.schedule.barriers import Barriers
 from lamina.schedule.borders import border_kernels
 from lamina.schedule.contraction import contraction_kernels
-from lamina.schedule.control import ControlItems, checks_index
-from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
+from lamina.schedule.control import ControlItems
+from lamina.schedule.expr import INDEX, Buffer, Builder
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
 from lamina.schedule.lanewise import lanewise_kernels
-from lamina.schedule.loops import Address, Call, Kernel, Loop, Statement, Store, accesses, operands, walk
+from lamina.schedule.loops import Kernel, Statement, Store
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
+from lamina.schedule.overwriting import can_overwrite
 from lamina.schedule.places import Places
 from lamina.schedule.plain_contraction import PlainContraction
 from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
 from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
+from lamina.schedule.still import checks_index, split_still
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS
 
@@ -43,6 +46,8 @@ class Schedule:
         guard: the first kernel that changes state after kernels that check indices; if one of those found an index
             out of range, neither it nor what follows is run. None where there is nothing to guard.
         regions: the kernels in order, within the loops and branches that they stand in; None where there are none.
+        kept: so many kernels at the beginning are run only where weights have changed: what they make of them (panels
+            for a product) is kept from call to call.
     """
 
     graph: Graph
@@ -53,6 +58,7 @@ class Schedule:
     phases: list[int] = field(default_factory=list)
     guard: int | None = None
     regions: list[Item] | None = None
+    kept: int = 0
 
     @property
     def items(self) -> Sequence[Item]:
@@ -81,8 +87,14 @@ class Schedule:
             found.setdefault(self.resolved(buffer))
         return list(found)
 
+    def kept_buffers(self) -> list[Buffer]:
+        """What the kernels at the beginning leave for the others, which has memory of its own."""
+        made = dict.fromkeys(b for k in self.kernels[: self.kept] for b in k.written() if b.role == "temporary")
+        read = {self.whole(b) for k in self.kernels[self.kept :] for b in k.read()}
+        return [b for b in made if b in read]
+
     def lifetimes(self) -> list[Lifetime]:
-        """First and last phase of every temporary buffer."""
+        """First and last phase of every temporary buffer in the arena."""
         spans: dict[Buffer, tuple[int, int]] = {}
         for kernel, phase in zip(self.kernels, self.phases):
             for buffer in kernel.buffers():
@@ -91,6 +103,8 @@ class Schedule:
                     spans[buffer] = (spans.get(buffer, (phase, phase))[0], phase)
         for region in regions_of(self.items):
             self._extend(region, spans)
+        for buffer in self.kept_buffers():
+            del spans[buffer]
         return [Lifetime(buffer, first, last) for buffer, (first, last) in spans.items()]
 
     def _extend(self, region: Region, spans: dict[Buffer, tuple[int, int]]) -> None:
@@ -108,14 +122,20 @@ class Schedule:
                 spans[flag] = (min(spans[flag][0], region.first), max(spans[flag][1], end))
 
 
-def schedule(graph: Graph, target: Target, state_buffers: Mapping[Node, Buffer] | None = None) -> Schedule:
+def schedule(
+    graph: Graph,
+    target: Target,
+    state_buffers: Mapping[Node, Buffer] | None = None,
+    steady: Collection[Node] = (),
+) -> Schedule:
     """Cuts a graph into kernels.
 
     Args:
         target: the machine, by whose vectors contractions are tiled.
         state_buffers: buffers of inputs that other stages of the same program share.
+        steady: inputs that seldom change from one call to the next: weights that are only read.
     """
-    return Scheduler(graph, target, state_buffers or {}).run()
+    return Scheduler(graph, target, state_buffers or {}).run(steady)
 
 
 def _own_roots(graph: Graph) -> Graph:
@@ -163,9 +183,10 @@ class Scheduler:
         """A scheduler for a body in this graph."""
         return Scheduler(graph, self.target, known, goals, self.aliases, prefix)
 
-    def run(self) -> Schedule:
+    def run(self, steady: Collection[Node] = ()) -> Schedule:
         """The whole stage."""
-        items = self.items()
+        kept, items = self._split_kept(self.items(), steady)
+        items = [*kept, *items]
         kernels, graph = kernels_of(items), self.graph
         inputs = {n: self.memory[n] for n in graph.inputs}
         outputs = [self.memory[n] for n in graph.outputs]
@@ -174,9 +195,18 @@ class Scheduler:
             result.regions = items
         result.guard = find_guard(result)
         barriers = Barriers(result.whole, None if result.guard is None else kernels[result.guard])
-        barriers.place(items)
+        barriers.place(kept)
+        if kept:
+            barriers.meet()
+        barriers.place(items[len(kept) :])
         result.phases = barriers.phases
+        result.kept = len(kept)
         return result
+
+    def _split_kept(self, items: list[Item], steady: Collection[Node]) -> tuple[list[Kernel], list[Item]]:
+        """Splits off the kernels that make something of weights alone, whose sizes are then known."""
+        weights = [self.memory[n] for n in self.graph.inputs if n in steady]
+        return split_still(items, weights, self.aliases, (), _has_known_results)
 
     def items(self) -> list[Item]:
         """The kernels in order, and regions among them."""
@@ -278,64 +308,8 @@ class Scheduler:
         return SpecialKernels(group, self.memory, name).kernels()
 
 
-def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
-    """Whether `new` can be written in the memory of `old` while these kernels run, one after the other.
-
-    It can where the first kernel that writes `new` reads `old` only at the element that the same pass of the same
-    loop then writes, and none after it reads `old` at all.
-    """
-    written = False
-    for kernel in kernels:
-        if written and old in kernel.read():
-            return False
-        if new in kernel.written():
-            if not written and not _overwrites(kernel.body, old, new):
-                return False
-            written = True
-    return True
-
-
-def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
-    reads_here, writes_here = set(), set()
-    called = False
-    for statement in body:
-        if isinstance(statement, Loop):
-            continue
-        if isinstance(statement, Call):
-            reads, writes = accesses(statement)
-            if old in reads:
-                return False
-            called = called or new in writes
-        for e in _loads(statement, old):
-            reads_here.add(e.args[0])
-        if isinstance(statement, Store) and statement.buffer is new:
-            writes_here.add(statement.index)
-    inner = [s for s in body if isinstance(s, Loop)]
-    touching = [s for s in inner if _touches(s, old) or _touches(s, new)]
-    if called:
-        return not reads_here and not any(_touches(s, old) for s in inner)
-    if writes_here:
-        return not touching and len(writes_here) == 1 and reads_here <= writes_here
-    if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):
-        return False
-    if reads_here and touching:
-        return False
-    return all(_overwrites(s.body, old, new) for s in touching)
-
-
-def _loads(statement: Statement, buffer: Buffer) -> list[Expr]:
-    roots = [e for e in operands(statement) if buffer in e.depends]
-    return [e for e in expressions(roots) if e.op == "load" and e.attr is buffer]
-
-
-def _touches(loop: Loop, buffer: Buffer) -> bool:
-    for statement in walk([loop]):
-        given = [a.buffer for a in statement.arguments if isinstance(a, Address)] if isinstance(statement, Call) else []
-        if isinstance(statement, Store):
-            given.append(statement.buffer)
-        if buffer in given or any(buffer in e.depends for e in operands(statement)):
-            return True
-    return False
+def _has_known_results(kernel: Kernel) -> bool:
+    return is_static([d for b in kernel.written() for d in b.shape])
 
 
 def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:

@@ -3,7 +3,7 @@
 A picture is cut into squares of 6x6 that overlap by 2. Squares and kernels are transformed by sums alone; one product
 for each of the 36 places in a square then does what takes 144 multiplications a square otherwise; the results
 are transformed back to squares of 4x4. The transforms cost memory traffic instead, so that many channels are
-needed for it to pay. Rounding errors are some ten times those of the direct sum: about 1e-6 of the largest result.
+needed for it to pay. Rounding errors are some ten times those of the direct sum: about 1e-5 of the largest result.
 """
 
 from __future__ import annotations

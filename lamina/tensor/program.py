@@ -27,6 +27,9 @@ class Program:
         graph: inputs are the arguments in order, then the state.
         variables: of the state inputs, in order.
         result: the structure to return; a `_Slot` where an output goes.
+
+    Attributes:
+        steady: inputs that are variables, which seldom change but by the program itself.
     """
 
     def __init__(self, graph: Graph, variables: Sequence[Variable], result: Any, debug: bool, compiled: bool):
@@ -39,7 +42,8 @@ class Program:
         self._result = result
         self._single = isinstance(result, _Slot)
         self._debug = debug
-        self._run = compile_graph(graph, interpret=None if compiled else True)
+        self.steady = tuple(states)
+        self._run = compile_graph(graph, steady=self.steady, interpret=None if compiled else True)
 
     def __call__(self, arrays: list[np.ndarray]) -> Any:
         given = arrays + self._states

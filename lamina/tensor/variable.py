@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.base import dtypes
+from lamina.base.changes import changes
 from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.base.errors import ArgumentError, ShapeError, TraceError
@@ -139,6 +140,7 @@ class Variable(Operators):
             self.before_write()
             with np.errstate(all="ignore"):
                 self._array[...] = tensor._array
+            changes.note()
         return self
 
     def assign_add(self, value: Any) -> Variable:
@@ -184,6 +186,7 @@ class Variable(Operators):
     def __dlpack__(self, **options: Any) -> Any:
         """The live memory: what is written through another library's view is the variable's value."""
         self._need_value("its memory")
+        changes.exposed = True
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
