@@ -38,9 +38,12 @@ class CompiledGraph:
         )
         self.program = self.compilation.build()
         (plan,) = self.program.plan.stages
-        self._inputs = plan.inputs
+        steady = set(steady)
+        numbered = list(enumerate(plan.inputs))
+        self._data = [(k, number) for k, number in numbered if graph.inputs[k] not in steady]
+        self._weights = [(k, number) for k, number in numbered if graph.inputs[k] in steady]
         self._outputs = [(k, self.program.buffers[k].shape, self.program.buffers[k].dtype) for k in plan.outputs]
-        self._shapes = [n.shape for n in graph.inputs]
+        self._shapes = [graph.inputs[k].shape for k, _ in self._data]
         states = {state for state, _ in graph.updates}
         self._expected = [(dtypes.to_numpy(n.dtype), n in states) for n in graph.inputs]
         self._empty, self._address = result_array, address
@@ -48,13 +51,17 @@ class CompiledGraph:
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         program, address = self.program, self._address
-        arrays = [self._checked(k, a) for k, a in enumerate(arrays)]
-        key = (config.threads, *[a.shape for a in arrays])
+        data = [self._checked(k, arrays[k]) for k, _ in self._data]
         with program.lock:
-            layout, shapes = self.prepared(key)
+            layout, shapes = self.prepared(data)
             table = layout.table
-            for number, array in zip(self._inputs, arrays):
+            for (_, number), array in zip(self._data, data):
                 table[number] = address(array)
+            # Most inputs are weights, which lie where they lay at the last call.
+            for k, number in self._weights:
+                if layout.weights.get(number) is not arrays[k]:
+                    layout.weights[number] = self._checked(k, arrays[k])
+                    table[number] = address(layout.weights[number])
             results = []
             for (number, _, dtype), shape in zip(self._outputs, shapes):
                 result = self._empty(shape, dtype)
@@ -82,8 +89,13 @@ class CompiledGraph:
             )
         return np.ascontiguousarray(array)
 
-    def prepared(self, key: tuple) -> tuple[Layout, list[tuple[int, ...]]]:
-        """The memory for arrays of these shapes, and the shapes of the results; remembered for the last shapes."""
+    def prepared(self, data: Sequence[np.ndarray]) -> tuple[Layout, list[tuple[int, ...]]]:
+        """The memory for these inputs, and the shapes of the results; remembered for the last shapes.
+
+        Args:
+            data: the inputs that are no weights.
+        """
+        key: tuple = (config.threads, *[array.shape for array in data])
         if key != self._last_key:
             symbols = bind_symbols(zip(self._shapes, key[1:]))
             shapes = [evaluate_shape(shape, symbols) for _, shape, _ in self._outputs]
@@ -113,6 +125,9 @@ class CompiledLoop:
         for plan in self.program.plan.stages:
             self.inputs.update(zip(graphs[plan.name].inputs, plan.inputs))
             self.outputs[plan.name] = plan.outputs
+        steady = set(loop.steady)
+        self._weights = {node: number for node, number in self.inputs.items() if node in steady}
+        self._data = {node: number for node, number in self.inputs.items() if node not in steady}
 
     def advance(
         self,
@@ -149,11 +164,16 @@ class CompiledLoop:
         if isinstance(known, _Binding) and known.holds(arrays, outputs, logs):
             return known.layout
         streams = self.loop.streams
-        symbols = bind_symbols((n.shape, arrays[n].shape) for n in self.inputs if n not in streams)
+        symbols = bind_symbols((n.shape, arrays[n].shape) for n in self._data if n not in streams)
         symbols[BATCH] = min(state.batch_size, max(state.rows, 1))
         layout = self.program.layout(symbols)
-        for node, number in self.inputs.items():
+        for node, number in self._data.items():
             self._place(layout, number, arrays[node], streamed=node in streams)
+        # Most are weights, which lie where they lay at the last call.
+        for node, number in self._weights.items():
+            if layout.weights.get(number) is not arrays[node]:
+                layout.weights[number] = arrays[node]
+                self._place(layout, number, arrays[node], streamed=False)
         for name, given in (("body", outputs), ("epilogue", logs)):
             for number, array in zip(self.outputs.get(name, ()), given):
                 self._place(layout, number, array, streamed=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lamina.base.config import config
 from lamina.compiler.compilation import Compilation
 from lamina.compiler.compiled import CompiledGraph, CompiledLoop
 from lamina.graph import Graph, Node
@@ -28,7 +27,7 @@ class ProfiledGraph(CompiledGraph):
 
     def profile(self, arrays: Sequence[np.ndarray], steps: int, warm_up: int, title: str) -> Profile:
         """Runs the graph on these arrays so many times, and some times before, and tells where the time went."""
-        layout, _ = self.prepared((config.threads, *[a.shape for a in arrays]))
+        layout, _ = self.prepared([arrays[k] for k, _ in self._data])
         marks = _marks(self.compilation, layout, steps + warm_up)
         for _ in range(steps + warm_up):
             self(arrays)

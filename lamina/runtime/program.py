@@ -37,6 +37,8 @@ class Layout:
         self.barrier = zeros_aligned((BARRIER_BYTES,), "uint8")
         self.threads = program.useful_threads(symbols)
         self.keep: list[np.ndarray] = []
+        # The arrays of variables that the table has, by their numbers.
+        self.weights: dict[int, np.ndarray] = {}
         # Who has filled the table last.
         self.owner: object = None
         self._place_temporaries(program, symbols)

@@ -28,7 +28,7 @@ from lamina.schedule.places import Places
 from lamina.schedule.product import Product, as_product
 from lamina.schedule.target import Target
 from lamina.schedule.tiling import Tiling, known
-from lamina.schedule.winograd import Winograd, find_geometry
+from lamina.schedule.winograd import Winograd, choose, find_geometry
 
 TILED_DTYPES = ("float32", "float64", "int32", "int64")
 # The tile height of products whose m is open until the program runs: small batches divide by it.
@@ -37,6 +37,8 @@ OPEN_ROWS = 8
 COLUMN_BLOCKS = 8
 # Rows up to which those of a batch are few: they are then not what a product is cut by.
 FEW_ROWS = 2048
+# Bands up to which they are too few to be shared out, where their number is known.
+FEW_BANDS = 4
 # Bands of A that pass by the same B from which a copy of it always pays.
 MANY_TILES = 32
 # Steps of k from which a sum over a batch is taken in parts.
@@ -54,9 +56,15 @@ def contraction_kernels(group: Group, memory: Places, name: str, target: Target)
     if product is None or not _worth_tiling(product):
         return None
     geometry = find_geometry(node, product) if config.winograd else None
-    if geometry is not None:
-        return Winograd(group, memory, name, product, geometry, _Products(target)).kernels()
-    t = Tiling(b, group, memory, name, target, product, _plan(product, target, node.dtype))
+    if geometry is None:
+        return _tiled(b, group, memory, name, target, product)
+    winograd = Winograd(group, memory, name, product, geometry, _Products(target))
+    return choose(winograd, lambda: _tiled(b, group, memory, f"{name}_direct", target, product))
+
+
+def _tiled(b: Builder, group: Group, memory: Places, name: str, target: Target, product: Product) -> list[Kernel]:
+    """The product as one, with a copy of B before it where that pays."""
+    t = Tiling(b, group, memory, name, target, product, _plan(product, target, group.members[0].node.dtype))
     before = [pack_right(t)] if t.plan.pack_b != "none" else []
     kernels = _in_order(t)
     places = product.size(product.outer) * product.size(product.m) * product.size(product.n)
@@ -84,9 +92,10 @@ def _in_order(t: Tiling) -> list[Kernel]:
     grows = t.target.has_masks or (isinstance(n, int) and n % t.lanes == 0)
     if grows and _sums_over_pixels(t):
         return add_up(t)
+    most = FEW_ROWS if isinstance(p.size(p.m), Dim) else FEW_BANDS * t.plan.rows
+    few = known(p.size(p.m)) <= most and not p.outer
     if grows and not p.outer and len(p.levels) == 1 and isinstance(p.depth, int) and p.depth > t.plan.kc:
-        return [multiply_blocks(t)]
-    few = isinstance(p.size(p.m), Dim) and known(p.size(p.m)) <= FEW_ROWS and not p.outer
+        return [multiply_blocks(t, column_block(t, True, COLUMN_BLOCKS) if few else None)]
     few = few or (isinstance(p.depth, Dim) and not p.outer)
     return [multiply_bands(t, column_block(t, few, COLUMN_BLOCKS))]
 

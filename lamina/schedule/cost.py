@@ -61,6 +61,8 @@ class Cost:
 
 def kernel_cost(kernel: Kernel, symbols: Mapping[str, int]) -> Cost:
     """The work of a kernel when the symbols of its sizes have these values."""
+    if evaluate_size(kernel.tasks, symbols) == 0:
+        return Cost(0, 0, 0)
     return _Counter(kernel, symbols).count()
 
 

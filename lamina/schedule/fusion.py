@@ -7,13 +7,14 @@ rows is four anchors at depth 1: row maximum, exponentials, row sum, quotient.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
-from lamina.base.dims import Dimension
+from lamina.base.dims import Dimension, element_count
 from lamina.graph import CONSTANT, INPUT, Node
 from lamina.schedule.expr import INDEX, Builder, Expr
 from lamina.schedule.lowering import Index, Lowering, domain_of, is_inline, is_scalar_constant
+from lamina.schedule.tasks import LEAST_WORK
 
 MOST_MEMBERS = 24
 
@@ -38,12 +39,21 @@ class Member:
 @dataclass(eq=False)
 class Group:
     """Anchors that become one kernel. `style`: `loops`, `contract`, `whole` for an anchor whose
-    parts are computed in place, `control` for a loop or branch with its results, or `special` for all other kinds."""
+    parts are computed in place, `control` for a loop or branch with its results, or `special` for all other kinds.
+
+    Attributes:
+        number: of its own among the groups of a schedule.
+        needs: the groups that must run before it.
+    """
 
     members: list[Member]
     style: str
     depth: int
-    needs: set[Group] = field(default_factory=set)
+    number: int = 0
+    needs: Needs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.needs = Needs(self)
 
     @property
     def nodes(self) -> list[Node]:
@@ -51,6 +61,43 @@ class Group:
 
     def outer(self) -> tuple[Dimension, ...]:
         return self.members[0].domain[: self.depth]
+
+
+class Needs(Set["Group"]):
+    """The groups that one needs; it can only grow.
+
+    Whether one group needs another by way of others is asked for most pairs of a large graph, so the answer is kept:
+    `below` has a bit for each group that is needed in any way.
+    """
+
+    def __init__(self, owner: Group):
+        self._owner = owner
+        self._groups: dict[Group, None] = {}
+        self._users: list[Group] = []
+        self.below = 0
+
+    def __contains__(self, group: object) -> bool:
+        return group in self._groups
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def update(self, groups: Iterable[Group]) -> None:
+        below = 0
+        for group in groups:
+            if group not in self._groups:
+                self._groups[group] = None
+                group.needs._users.append(self._owner)
+                below |= group.needs.below | 1 << group.number
+        waiting = [self]
+        while waiting:
+            needs = waiting.pop()
+            if below & ~needs.below:
+                needs.below |= below
+                waiting += [user.needs for user in needs._users]
 
 
 def examine(node: Node, anchors: dict[Node, None]) -> Member:
@@ -122,14 +169,15 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
         needs = {home[n] for n in member.reads if n in home}
         group = None if node in wholes else _join(member, needs, groups)
         if node in wholes:
-            group = Group([member], "whole", 0)
+            group = Group([member], "whole", 0, len(groups))
             groups.append(group)
         elif group is None:
             style = "loops" if is_inline(node) or node.kind == "reduce" else node.kind
             depth = _depth([member]) if style == "loops" else len(member.domain)
-            group = Group([member], style if style in ("loops", "contract", "control") else "special", depth or 0)
+            style = style if style in ("loops", "contract", "control") else "special"
+            group = Group([member], style, depth or 0, len(groups))
             groups.append(group)
-        group.needs |= needs - {group}
+        group.needs.update(needs - {group})
         home[node] = group
     return order_groups(groups)
 
@@ -144,7 +192,7 @@ def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | Non
             continue
         if group.style == "loops" and (is_inline(member.node) or member.node.kind == "reduce"):
             depth = _depth([*group.members, member])
-            if depth is None or (depth == 0 and member.domain != ()):
+            if depth is None or (depth == 0 and member.domain != ()) or _run_once([*group.members, member], depth):
                 continue
             if depth < group.depth and group not in needs:
                 continue
@@ -205,6 +253,15 @@ def _depth(members: list[Member]) -> int | None:
     return 0 if all(m.domain == () for m in members) else None
 
 
+def _run_once(members: list[Member], depth: int) -> bool:
+    """Whether the loops in common are of one step, and all that is large would be left to a single task."""
+    domains = {m.domain for m in members}
+    if len(domains) == 1 or any(d != 1 for d in members[0].domain[:depth]):
+        return False
+    counts = [element_count(domain) for domain in domains]
+    return any(not isinstance(n, int) or n >= LEAST_WORK for n in counts)
+
+
 def _common_prefix(a: tuple[Dimension, ...], b: tuple[Dimension, ...]) -> int:
     count = 0
     for x, y in zip(a, b):
@@ -223,17 +280,8 @@ def _fits(member: Member, depth: int, read_inside: bool) -> bool:
 
 
 def reaches(start: Group, goal: Group) -> bool:
-    """Whether `start` needs `goal`, directly or not."""
-    stack, seen = [start], {start}
-    while stack:
-        group = stack.pop()
-        if group is goal:
-            return True
-        for needed in group.needs:
-            if needed not in seen:
-                seen.add(needed)
-                stack.append(needed)
-    return False
+    """Whether `start` needs `goal`, directly or not, or is it."""
+    return start is goal or bool(start.needs.below >> goal.number & 1)
 
 
 def order_groups(groups: Iterable[Group]) -> list[Group]:

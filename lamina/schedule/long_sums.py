@@ -31,28 +31,39 @@ MOST_STEPS = 512
 MOST_STRETCHES = 4
 
 
-def multiply_blocks(t: Tiling) -> Kernel:
-    """Blocks of rows by blocks of k, for known sizes; A's block is copied together where that pays."""
+def multiply_blocks(t: Tiling, columns: int | None) -> Kernel:
+    """Blocks of rows by blocks of k; A's block is copied together where that pays.
+
+    Args:
+        columns: tasks own blocks of so many columns before they own rows; None where rows alone are shared out.
+    """
     b, p = t.b, t.product
-    task, tiles = b.variable(MOST_TASKS), t.tiles()
-    tasks, _ = cut(b, tiles, t.plan.rows * known(p.size(p.n)) * known(p.depth) // 4)
+    task, tiles, n = b.variable(MOST_TASKS), t.tiles(), b.dim(p.size(p.n))
+    work = t.plan.rows * known(p.size(p.n)) * known(p.depth) // 4
+    blocks = 1 if columns is None else -(-int(p.size(p.n)) // columns)  # type: ignore[arg-type]
+    shares, _ = cut(b, tiles, work // blocks, most=max(1, MOST_TASKS // blocks))
     if tiles.op == "const":
-        blocks = -(-tiles.attr // max(1, t.plan.mc // t.plan.rows))
-        tasks = b.const(min(round_up(blocks, EVEN_TASKS), tiles.attr, MOST_TASKS), INDEX)
-    first, last = share(b, task, tasks, tiles)
+        whole = -(-tiles.attr // max(1, t.plan.mc // t.plan.rows))
+        shares = b.const(min(round_up(whole, EVEN_TASKS), tiles.attr, MOST_TASKS // blocks), INDEX)
+    tasks, row_task, span = shares, task, (b.const(0, INDEX), n)
+    if columns is not None:
+        tasks, row_task = b.mul(shares, b.const(blocks, INDEX)), b.rem(task, shares)
+        start = b.mul(b.floordiv(task, shares), b.const(columns, INDEX))
+        span = start, b.min(b.add(start, b.const(columns, INDEX)), n)
+    first, last = share(b, row_task, shares, tiles)
     most = max(1, t.plan.mc // t.plan.rows)
     group = b.variable(MOST_TASKS * MOST_TASKS)
     low = b.add(first, b.mul(group, b.const(most, INDEX)))
     high = b.min(b.add(low, b.const(most, INDEX)), last)
     groups = b.floordiv(b.add(b.sub(last, first), b.const(most - 1, INDEX)), b.const(most, INDEX))
-    body: list[Statement] = [Loop(group, b.const(0, INDEX), groups, _blocks(t, low, high, most))]
+    body: list[Statement] = [Loop(group, b.const(0, INDEX), groups, _blocks(t, low, high, most, span))]
     return Kernel(t.name, tasks, task, body, t.locals, label=describe(t.group.nodes))
 
 
-def _blocks(t: Tiling, low: Expr, high: Expr, most: int) -> list[Statement]:
-    """All of k for the bands from `low` to `high`."""
+def _blocks(t: Tiling, low: Expr, high: Expr, most: int, span: tuple[Expr, Expr]) -> list[Statement]:
+    """All of k for the bands from `low` to `high`, and the columns of the span."""
     b, p, plan = t.b, t.product, t.plan
-    n, k = b.dim(p.size(p.n)), int(p.depth)  # type: ignore[arg-type]
+    k = int(p.depth)  # type: ignore[arg-type]
     goal = GoalInPlace(b, p, t.sums())
     copied = None
     if plan.pack_a != "none":
@@ -61,7 +72,7 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int) -> list[Statement]:
 
     def stretch(begin: Expr, count: Expr, again: Expr | bool) -> list[Statement]:
         tile = b.variable(tile_bound(p.size(p.m), plan.rows))
-        band = replace(t.band([], tile, b.const(0, INDEX), n), depth=[begin], counts=[count])
+        band = replace(t.band([], tile, *span), depth=[begin], counts=[count])
         copying = [] if copied is None else [Loop(tile, low, high, [_copy_left(t, band, copied)])]
         return [*copying, Loop(tile, low, high, t.multiply(band, copied or LeftInPlace(b, p), goal, again))]
 
@@ -76,7 +87,7 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int) -> list[Statement]:
             body += stretch(b.const(start, INDEX), b.const(min(plan.kc, k - start), INDEX), start > 0)
     if not t.alone:
         tile = b.variable(tile_bound(p.size(p.m), plan.rows))
-        body.append(Loop(tile, low, high, t.finish(t.band([], tile, b.const(0, INDEX), n), goal)))
+        body.append(Loop(tile, low, high, t.finish(t.band([], tile, *span), goal)))
     return body
 
 

@@ -34,6 +34,8 @@ class Region:
         slices: buffers that are slices, and of what.
         flag: one bool.
         solo: whether no kernel has more than one task, so that the first thread runs the region by itself.
+        rows: where every row of a batch is by itself, the symbol of their number: each thread then runs all steps on
+            rows of its own, and meets nobody on the way.
         first, last: the phases of its first and last kernel; tested: of the first kernel after a test.
     """
 
@@ -46,6 +48,7 @@ class Region:
     flag: Buffer | None = None
     wanted: bool = True
     solo: bool = False
+    rows: str | None = None
     first: int = 0
     last: int = 0
     tested: int = 0
@@ -62,7 +65,9 @@ class Region:
         if self.kind == "while":
             return f"while {self.flag}" + ("" if self.length is None else f", at most {self.length} times")
         slices = [f"{b} = {s.whole}[step{f' + {s.shift}' if s.shift != 0 else ''}]" for b, s in self.slices.items()]
-        return f"for step in {'reversed ' if self.reverse else ''}[0, {self.length}): {', '.join(slices)}"
+        order = f"{'reversed ' if self.reverse else ''}[0, {self.length})"
+        each = "" if self.rows is None else f", each thread with rows of its own among {self.rows}"
+        return f"for step in {order}{each}: {', '.join(slices)}"
 
 
 Item = Union[Kernel, Region]

@@ -9,10 +9,18 @@ from lamina.base import dtypes
 from lamina.graph import Node
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
-from lamina.schedule.loops import Declare, Kernel, Statement, Store, Update
+from lamina.schedule.loops import Declare, Kernel, Loop, Statement, Store, Update
 from lamina.schedule.lowering import Index, Lowering, widen
 from lamina.schedule.nests import describe, nest
 from lamina.schedule.places import Places
+from lamina.schedule.spread import spread
+from lamina.schedule.tasks import MOST_TASKS, cut, task_range
+from lamina.schedule.tiling import known
+
+# Elements of a row that a task of scattered additions has at least, a multiple of a cache line, and such tasks at most:
+# every one of them reads all indices.
+STRETCH = 32
+MOST_STRETCHES = 8
 
 
 class SpecialKernels:
@@ -70,10 +78,14 @@ def _cumulative(s: SpecialKernels) -> list[Kernel]:
 
 def _copy_operand(s: SpecialKernels) -> Kernel:
     """The node's first operand, copied to where its result will be."""
-    variables = [s.b.variable(d) for d in s.node.shape]
-    place = s.b.linear(tuple(variables), s.node.shape)
-    store = Store(s.out, place, s.b.cast(s.read(0, tuple(variables)), s.node.dtype))
-    return s.kernel([nest(s.b, variables, [store])] if variables else [store], "_copy")
+    b, name, label = s.b, f"{s.name}_copy", describe([s.node])
+    variables = [b.variable(d) for d in s.node.shape]
+    place = b.linear(tuple(variables), s.node.shape)
+    store = Store(s.out, place, b.cast(s.read(0, tuple(variables)), s.node.dtype))
+    if not variables:
+        return s.kernel([store], "_copy")
+    *rows, column = variables
+    return spread(b, name, rows, [nest(b, [column], [store])], known(column.attr[1]), label)
 
 
 def _scatter_add(s: SpecialKernels) -> list[Kernel]:
@@ -86,8 +98,7 @@ def _scatter_add(s: SpecialKernels) -> list[Kernel]:
     place = b.check_index(b.cast(where, INDEX), b.dim(node.shape[axis]))
     target = b.linear((*variables[:axis], place, *variables[after:]), node.shape)
     add = _add_at(s, target, s.read(2, tuple(variables)))
-    distinct = after < updates.rank
-    return [_copy_operand(s), s.kernel([_over(b, variables, [add], distinct)])]
+    return [_copy_operand(s), _shared(s, variables, range(axis, after), add)]
 
 
 def _scatter_add_along_axis(s: SpecialKernels) -> list[Kernel]:
@@ -97,13 +108,33 @@ def _scatter_add_along_axis(s: SpecialKernels) -> list[Kernel]:
     place = b.check_index(b.cast(s.read(1, tuple(variables)), INDEX), b.dim(node.shape[axis]))
     target = b.linear((*variables[:axis], place, *variables[axis + 1 :]), node.shape)
     add = _add_at(s, target, s.read(2, tuple(variables)))
-    distinct = axis < updates.rank - 1
-    return [_copy_operand(s), s.kernel([_over(b, variables, [add], distinct)])]
+    return [_copy_operand(s), _shared(s, variables, range(axis, axis + 1), add)]
 
 
-def _over(b: Builder, variables: list[Expr], body: list[Statement], distinct: bool) -> Statement:
-    """Loops over all updates; vectors of them only where their places are distinct for sure."""
-    return nest(b, variables, body, vector=distinct) if variables else body[0]
+def _shared(s: SpecialKernels, variables: list[Expr], axes: range, add: Store) -> Kernel:
+    """All updates, shared out so that those of one place come to one task, in their order.
+
+    Tasks own places on the axes before those of the indices or, where there are none, stretches of the last axis
+    after them. Vectors are formed only of updates whose places are distinct for sure.
+    """
+    b = s.b
+    before, along, after = variables[: axes.start], variables[axes.start : axes.stop], variables[axes.stop :]
+    work = 1
+    for variable in (*along, *after):
+        work *= known(variable.attr[1])
+    if before:
+        inner = [nest(b, [*along, *after], [add], vector=bool(after))]
+        return spread(b, s.name, before, inner, work, describe([s.node]))
+    if not after:
+        return s.kernel([nest(b, along, [add], vector=False) if along else add])
+    *rows, column = after
+    count = b.dim(column.attr[1])
+    tasks, size = cut(b, count, work // max(known(column.attr[1]), 1), STRETCH, MOST_STRETCHES)
+    task = b.variable(MOST_TASKS)
+    body: list[Statement] = [Loop(column, *task_range(b, task, size, count), [add], vector=True)]
+    if along or rows:
+        body = [nest(b, [*along, *rows], body, vector=False)]
+    return Kernel(s.name, tasks, task, body, label=describe([s.node]))
 
 
 def _add_at(s: SpecialKernels, target: Expr, update: Expr) -> Store:

@@ -9,9 +9,9 @@ needed for it to pay. Rounding errors are some ten times those of the direct sum
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lamina.base.dims import Dimension
+from lamina.base.dims import Dimension, is_static
 from lamina.graph import Node, input_node
 from lamina.primitives import contract
 from lamina.schedule.collapse import unflatten
@@ -30,6 +30,8 @@ SQUARE, RESULT, TAPS = 6, 4, 3
 LEAST_CHANNELS = 32
 # Operations of a transform, for each channel of a square.
 WORK = 25
+# Squares from which transformed kernels, which are four times as large, are read often enough.
+LEAST_SQUARES = 8
 # Part of the squares at the right and bottom edge may lie outside; more of that, and nothing is gained.
 LEAST_USED = 0.5
 
@@ -87,6 +89,27 @@ def _pays(height: int, width: int, inner: int, outer: int) -> bool:
     return min(inner, outer) >= LEAST_CHANNELS and used > LEAST_USED
 
 
+def choose(winograd: Winograd, direct: Callable[[], list[Kernel]]) -> list[Kernel]:
+    """The kernels of a convolution; where the batch decides whether there are enough squares, those of both ways.
+
+    Of these, one way has no tasks at all. A program that trains is for batches of many rows, and has one way.
+    """
+    count = winograd.count
+    if isinstance(count, int):
+        return winograd.kernels() if count >= LEAST_SQUARES else direct()
+    if winograd.p.right.buffer.role == "state" or winograd.down * winograd.across >= LEAST_SQUARES:
+        return winograd.kernels()
+    b, one = winograd.b, winograd.b.const(1, INDEX)
+    many = b.min(one, b.floordiv(b.dim(count), b.const(LEAST_SQUARES, INDEX)))
+    return [*_only_if(b, many, winograd.kernels()), *_only_if(b, b.sub(one, many), direct())]
+
+
+def _only_if(b: Builder, wanted: Expr, kernels: list[Kernel]) -> list[Kernel]:
+    """The kernels with no tasks where `wanted` is 0, but for those of weights alone, which may be kept for later."""
+    of_batch = [any(not is_static(buffer.shape) for buffer in kernel.written()) for kernel in kernels]
+    return [replace(k, tasks=b.mul(k.tasks, wanted)) if open_ else k for k, open_ in zip(kernels, of_batch)]
+
+
 def squares(extent: int) -> int:
     return -(-extent // RESULT)
 
@@ -109,8 +132,14 @@ class Winograd:
         self.down, self.across = squares(self.height), squares(self.width)
         self.label = describe(group.nodes)
 
+    @property
+    def count(self) -> Dimension:
+        """The squares of the whole batch."""
+        return self.rows * (self.down * self.across)
+
     def kernels(self) -> list[Kernel]:
-        places, count = SQUARE * SQUARE, self.rows * (self.down * self.across)
+        """The kernels in order; the first one, of weights alone, transforms those of the convolution."""
+        places, count = SQUARE * SQUARE, self.count
         along_outer = self.p.right.strides[self.g.outer] == 1
         kept = (self.inner, self.outer) if along_outer else (self.outer, self.inner)
         pictures = input_node((places, count, self.inner), "float32", f"{self.name}_squares")
@@ -201,7 +230,7 @@ class Winograd:
         """A variable that numbers all squares, and what it says: which of the batch, how far down and across."""
         b = self.b
         variables = [b.variable(d) for d in (self.rows, self.down, self.across)]
-        number = b.variable(self.rows * (self.down * self.across))
+        number = b.variable(self.count)
         places = unflatten(b, number, variables)
         return number, [places[v] for v in variables]
 
