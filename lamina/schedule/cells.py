@@ -87,6 +87,12 @@ class Memory:
             raise VerificationError(f"{buffer.name} is the part from {begin} on of {whole.name}, beyond its end.")
         self._cells[buffer] = whole.part(buffer.name, begin, begin + size)
 
+    def share(self, symbols: Mapping[str, int]) -> Memory:
+        """The same buffers with other numbers for the sizes: those that differ must be pointed elsewhere."""
+        result = Memory(symbols, self._check_races)
+        result._cells = self._cells.copy()
+        return result
+
     def cells(self, buffer: Buffer) -> Cells:
         if buffer not in self._cells:
             if buffer.role == "constant":

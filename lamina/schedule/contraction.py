@@ -18,6 +18,7 @@ from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import Dim, Dimension
 from lamina.schedule.bands import column_block, multiply_bands
+from lamina.schedule.batch_sums import add_up_blocks, sums_over_batch
 from lamina.schedule.blocking import Blocking, blocking, tallest_tile
 from lamina.schedule.expr import Buffer, Builder
 from lamina.schedule.fusion import Group
@@ -91,7 +92,7 @@ def _in_order(t: Tiling) -> list[Kernel]:
     n = p.size(p.n)
     grows = t.target.has_masks or (isinstance(n, int) and n % t.lanes == 0)
     if grows and _sums_over_pixels(t):
-        return add_up(t)
+        return [add_up_blocks(t)] if sums_over_batch(t) else add_up(t)
     most = FEW_ROWS if isinstance(p.size(p.m), Dim) else FEW_BANDS * t.plan.rows
     few = known(p.size(p.m)) <= most and not p.outer
     if grows and not p.outer and len(p.levels) == 1 and isinstance(p.depth, int) and p.depth > t.plan.kc:

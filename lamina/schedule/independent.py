@@ -64,12 +64,19 @@ def _treats_rows_alone(node: Node, symbol: str) -> bool:
     if node.primitive in (INPUT, CONSTANT):
         return True
     if not rows:
-        return not any(has_rows(n.shape, symbol) for n in node.inputs)
+        told = any(_in_attribute(value, symbol) for value in node.attrs.values())
+        return not told and not any(has_rows(n.shape, symbol) for n in node.inputs)
     if node.primitive is CONTRACT:
         return _contracts_rows(node, symbol)
     if node.kind == "reduce":
         return 0 not in node.attrs.get("axes", (0,)) and len(node.inputs) == 1
     return is_inline(node) and _reads_rows(node, symbol)
+
+
+def _in_attribute(value: object, symbol: str) -> bool:
+    if isinstance(value, tuple):
+        return any(_in_attribute(v, symbol) for v in value)
+    return isinstance(value, Dim) and _mentions(value, symbol)
 
 
 def _contracts_rows(node: Node, symbol: str) -> bool:

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from lamina.base import dtypes
-from lamina.base.dims import element_count, evaluate
+from lamina.base.dims import Dimension, element_count, evaluate
 from lamina.base.errors import IndexRangeError, VerificationError
 from lamina.graph.interpreter import bind_symbols
 from lamina.schedule.cells import NOBODY, Cells, Memory, empty_cells
 from lamina.schedule.expr import INDEX, Buffer, Expr, expressions
+from lamina.schedule.independent import has_rows
 from lamina.schedule.loops import Address, Call, Collapse, Declare, Kernel, Loop, Routine, Statement, Store, Update
-from lamina.schedule.regions import Item, Region
+from lamina.schedule.regions import Item, Region, kernels_of
 from lamina.schedule.scalars import OPERATIONS, cast, number
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
@@ -71,12 +72,17 @@ class _Runner:
         self._plan, self._memory, self._symbols, self._target = plan, memory, symbols, target
         self._positions = {id(kernel): k for k, kernel in enumerate(plan.kernels)}
         self._phase = 0
+        # Where threads have rows of their own: the symbol of their number, the first one, and how many there are.
+        self.rows: tuple[str, int, int] | None = None
 
     def run(self, items: Sequence[Item]) -> None:
         for item in items:
             if isinstance(item, Region):
                 self._memory.new_phase()
-                self._region(item)
+                if item.rows is None:
+                    self._region(item)
+                else:
+                    self._shares(item, item.rows)
                 self._memory.new_phase()
                 self._phase = item.last + 1
             else:
@@ -84,11 +90,32 @@ class _Runner:
 
     def _kernel(self, kernel: Kernel) -> None:
         position = self._positions[id(kernel)]
-        if self._plan.phases[position] != self._phase:
+        # What has rows of its own is run by one thread, a kernel after the other.
+        if self._plan.phases[position] != self._phase or self.rows is not None:
             self._memory.new_phase()
             self._phase = self._plan.phases[position]
         cells = {b: self._memory.cells(self._plan.resolved(b)) for b in kernel.buffers()}
         _run_kernel(kernel, cells, position, self._symbols, self._target)
+
+    def _shares(self, region: Region, symbol: str) -> None:
+        """Runs a loop for two shares of the rows, the last one first; neither sees anything of the other."""
+        count, plan = self._symbols[symbol], self._plan
+        used = dict.fromkeys(plan.resolved(b) for k in kernels_of(region.items) for b in k.buffers())
+        whole = {b: self._memory.cells(b) for b in used if b not in region.slices}
+        for part in region.slices.values():
+            self._memory.cells(plan.resolved(part.whole))
+        for begin, end in ((count // 2, count), (0, count // 2)):
+            if begin == end:
+                continue
+            symbols = {**self._symbols, symbol: end - begin}
+            memory = self._memory.share(symbols)
+            for buffer, cells in whole.items():
+                if has_rows(buffer.shape, symbol):
+                    of_row = cells.values.size // count
+                    memory.point(buffer, cells, begin * of_row, (end - begin) * of_row)
+            share = _Runner(plan, memory, symbols, self._target)
+            share.rows = (symbol, begin, count)
+            share._region(region)
 
     def _region(self, region: Region) -> None:
         if region.kind == "cond":
@@ -104,11 +131,20 @@ class _Runner:
             step = length - 1 - done if region.reverse and length is not None else done
             for buffer, part in region.slices.items():
                 whole = self._memory.cells(self._plan.resolved(part.whole))
-                size = evaluate(element_count(buffer.shape), self._symbols)
-                self._memory.point(buffer, whole, (step + evaluate(part.shift, self._symbols)) * size, size)
+                self._memory.point(buffer, whole, *self._part(buffer, step, part.shift))
             self.run(region.body)
             self._memory.new_phase()
             done += 1
+
+    def _part(self, buffer: Buffer, step: int, shift: Dimension) -> tuple[int, int]:
+        """Where a step's entry of a stack begins, or the share's rows of it, and its elements."""
+        size = evaluate(element_count(buffer.shape), self._symbols)
+        if self.rows is None or not has_rows(buffer.shape, self.rows[0]):
+            return (step + evaluate(shift, self._symbols)) * size, size
+        symbol, begin, count = self.rows
+        of_row = size // self._symbols[symbol]
+        entry = step + evaluate(shift, {**self._symbols, symbol: count})
+        return (entry * count + begin) * of_row, size
 
     def _flag(self, region: Region) -> bool:
         assert region.flag is not None

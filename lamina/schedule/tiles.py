@@ -109,6 +109,18 @@ class RightPacked:
         return Address(self.buffer, place)
 
 
+class RightCopied:
+    """A block of B in panels of `width` columns and `steps` of k; it begins with a band's first column and step."""
+
+    def __init__(self, b: Builder, buffer: Buffer, steps: int, width: int):
+        self.b, self.buffer, self.block = b, buffer, steps
+        self.steps = [b.const(width, INDEX)]
+
+    def start(self, band: Band, column: Expr) -> Address:
+        b = self.b
+        return Address(self.buffer, b.mul(b.sub(column, band.start), b.const(self.block, INDEX)))
+
+
 class GoalInPlace:
     """C itself, or memory laid out like it, which begins at `base`."""
 
@@ -135,7 +147,7 @@ class GoalScratch:
 
 
 Left = LeftInPlace | LeftCopied
-Right = RightInPlace | RightPacked
+Right = RightInPlace | RightPacked | RightCopied
 Goal = GoalInPlace | GoalScratch
 
 
