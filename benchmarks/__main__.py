@@ -12,9 +12,15 @@ from typing import Any
 
 from benchmarks import table
 from benchmarks.machine import describe
-from benchmarks.peers import ENVIRONMENT_VARIABLE, PEERS, Place, find_peers
-from benchmarks.runner import Options, measure
+from benchmarks.peers import ENVIRONMENT_VARIABLE, PEERS, Place, find_peers, why_missing
+from benchmarks.runner import Options, chosen_cases, measure
 from benchmarks.workloads import WORKLOADS
+
+_EXAMPLES = """examples:
+  python -m benchmarks --only lstm --envs ENVS               one workload, all peers in the environments of ENVS
+  python -m benchmarks --only lstm,gru-lm --peers lamina,peak,torch --envs ENVS
+  python -m benchmarks --only compile-time --case "transformer, empty" --repeats 1 --envs ENVS
+  python -m benchmarks --quick --only gpt                    tiny: does it run?"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,25 +33,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         places = {name: place for name, place in places.items() if name in options.peers}
     machine = describe()
     _print_head(machine, places, options)
-    settings = Options(options.repeats, options.quick, options.budget, options.timeout)
+    settings = Options(options.repeats, options.quick, options.budget, options.timeout, tuple(options.cases or ()))
     rows = []
     for name in options.only or WORKLOADS:
+        if options.cases and not chosen_cases(WORKLOADS[name], settings):
+            continue
         print(f"\n{table.title(WORKLOADS[name])}", flush=True)
         for measured in measure(WORKLOADS[name], places, settings):
             print(table.render(measured), flush=True)
+            print(table.peers_line(measured, options.peers), flush=True)
             rows.append(table.to_json(measured))
             if options.json:
                 _write_json(options.json, machine, places, rows)
-    return int(any(_ours_is_wrong(row) for row in rows))
+    if not rows:
+        print("no case was measured: --only and --case leave none", file=sys.stderr)
+    return int(not rows or any(_ours_is_wrong(row) for row in rows))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures the workloads for Lamina and every peer found, and prints a table. All of them take\n"
+        "hours: choose some with --only, --case and --peers. One workload of training takes about three minutes.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--only", type=_names(WORKLOADS), help=f"workloads, of {', '.join(WORKLOADS)}; default all")
+    parser.add_argument(
+        "--case",
+        dest="cases",
+        action="append",
+        metavar="PART",
+        help="only cases with this in their names, as in `--only compile-time --case gpt`; repeatable; default all",
+    )
     parser.add_argument("--peers", type=_names(PEERS), help=f"peers, of {', '.join(PEERS)}; default all found")
     parser.add_argument("--repeats", type=int, default=5, help="rounds, each one sample a peer; default 5")
-    parser.add_argument("--budget", type=float, default=60, help="seconds of sampling a peer gets for one case")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds after which a silent peer is given up")
+    parser.add_argument(
+        "--budget", type=float, default=15, help="seconds a peer gets for the samples of one case; default 15"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=600, help="seconds after which a silent peer is given up; default 600"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny cases that only show that everything runs")
     parser.add_argument("--json", type=Path, help="also write everything, with all samples, to this file")
     parser.add_argument(
@@ -75,9 +103,9 @@ def _print_head(machine: dict[str, Any], places: Mapping[str, Place], options: a
     print(f"{options.repeats} rounds; every peer in its own process, stopped while others are measured")
     for name, place in places.items():
         print(f"  {name}: {', '.join(f'{package} {version}' for package, version in place.versions.items())}")
-    missing = [name for name in options.peers or PEERS if name not in places]
-    if missing:
-        print(f"  not found: {', '.join(missing)}")
+    for name in options.peers or PEERS:
+        if name not in places:
+            print(f"  NOT FOUND: {name} ({why_missing(name, options.envs)})")
 
 
 def _write_json(path: Path, machine: dict[str, Any], places: Mapping[str, Place], rows: list[dict]) -> None:

@@ -108,6 +108,17 @@ def find_peers(places: Iterable[str] = ()) -> dict[str, Place]:
     return found
 
 
+def why_missing(peer: str, places: Iterable[str] = ()) -> str:
+    """What a peer that was not found needs, and where it was looked for.
+
+    Args:
+        places: those given to `find_peers`.
+    """
+    looked = list(dict.fromkeys([sys.executable, *places, *_from_environment()]))[: 1 if peer in OWN else None]
+    modules = ", ".join(PEERS[peer].modules)
+    return f"needs {modules} in one environment; looked in {', '.join(looked)}"
+
+
 def _from_environment() -> list[str]:
     return [place for place in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if place]
 
@@ -119,13 +130,18 @@ def _interpreters(places: list[str]) -> tuple[dict[str, str], list[str]]:
     for place in places:
         name, equals, python = place.partition("=")
         if equals:
+            if name not in PEERS:
+                print(f"{place}: left out ({name} is no peer; known: {', '.join(PEERS)})", file=sys.stderr)
             named[name] = python
         elif Path(place).is_dir():
-            pythons += [
+            inside = [
                 str(p)
                 for pattern in ("bin/python", "*/bin/python", "*/Scripts/python.exe")
                 for p in sorted(Path(place).glob(pattern))
             ]
+            if not inside:
+                print(f"{place}: left out (no environment in this folder)", file=sys.stderr)
+            pythons += inside
         else:
             pythons.append(place)
     return named, pythons

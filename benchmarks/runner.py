@@ -24,14 +24,17 @@ class Options:
     Attributes:
         repeats: rounds; a peer gives one sample a round.
         quick: tiny cases, and one thread count of each workload, to see that everything runs.
-        budget: seconds a peer may spend on the samples of one case; a slow peer gives fewer samples, at least one.
+        budget: seconds a peer may spend on one case; a slow peer gives fewer samples, at least one. Preparing counts
+            where every sample has a process of its own.
         timeout: seconds after which a peer that does not answer is given up.
+        cases: only cases whose names contain one of these, whatever the case of letters; all when empty.
     """
 
     repeats: int = 5
     quick: bool = False
-    budget: float = 60.0
+    budget: float = 15.0
     timeout: float = 600.0
+    cases: tuple[str, ...] = ()
 
 
 @dataclass
@@ -59,7 +62,7 @@ def measure(workload: Workload, places: Mapping[str, Place], options: Options) -
     """Measures all cases of a workload; yields each as soon as it is done."""
     chosen = {name: place for name, place in places.items() if name in workload.peers}
     with tempfile.TemporaryDirectory(prefix="lamina-benchmarks-") as folder:
-        cases = workload.cases(options.quick)
+        cases = chosen_cases(workload, options)
         if options.quick:  # tiny cases say nothing about goals
             cases = [replace(case, goal=Goal()) for case in cases]
         for number, case in enumerate(cases):
@@ -68,6 +71,11 @@ def measure(workload: Workload, places: Mapping[str, Place], options: Options) -
                 print(f"{workload.name}: {case.name}, {threads} threads", file=sys.stderr, flush=True)
                 run = _Run(workload, case, threads, inputs, Path(folder), options)
                 yield Measured(workload, case, threads, run.all(chosen))
+
+
+def chosen_cases(workload: Workload, options: Options) -> list[Case]:
+    parts = [part.lower() for part in options.cases] or [""]
+    return [case for case in workload.cases(options.quick) if any(part in case.name.lower() for part in parts)]
 
 
 def _write_inputs(workload: Workload, case: Case, path: Path) -> Path | None:
@@ -114,12 +122,15 @@ class _Run:
                 result = results[name]
                 if self._enough(result):
                     continue
+                start, before = perf_counter(), result.spent
                 with contextlib.closing(self._start(place, self._caches(name))) as process:
                     with _recorded(result):
                         result.loss = self._prepare(process, name)
                     self._sample(result, process)
+                result.spent = before + perf_counter() - start
                 if turn < 0:
                     result.samples.clear()
+                    result.spent = 0.0
 
     def _start(self, place: Place, caches: Path) -> PeerProcess:
         return PeerProcess(place, self.threads, caches, self.options.timeout)

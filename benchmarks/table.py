@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.runner import Measured, Result
@@ -20,6 +21,26 @@ def render(measured: Measured) -> str:
     for row in rows:
         lines.append("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
     return "\n".join([*lines, *(f"  goal: {verdict['text']}" for verdict in verdicts(measured))])
+
+
+def peers_line(measured: Measured, asked: Iterable[str] | None = None) -> str:
+    """Which peers a figure stands against: who ran, who failed, who was not found or not asked for.
+
+    Args:
+        asked: names given with `--peers`; None for all.
+    """
+    ran = [r.peer for r in measured.results if r.samples]
+    groups = {
+        "ran": ran,
+        "did not run": [r.peer for r in measured.results if not r.samples],
+        "not found": [],
+        "not asked for": [],
+    }
+    present = {r.peer for r in measured.results}
+    for peer in measured.workload.peers:
+        if peer not in present:
+            groups["not found" if asked is None or peer in asked else "not asked for"].append(peer)
+    return "  peers: " + "; ".join(f"{what}: {', '.join(names)}" for what, names in groups.items() if names)
 
 
 def _cells(measured: Measured, result: Result) -> tuple[str, ...]:
@@ -134,6 +155,7 @@ def to_json(measured: Measured) -> dict[str, Any]:
         "case": measured.case.name,
         "threads": measured.threads,
         "goals": verdicts(measured),
+        "absent": [peer for peer in measured.workload.peers if peer not in {r.peer for r in measured.results}],
         "results": [
             {
                 "peer": r.peer,

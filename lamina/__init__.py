@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         data,
         debug,
         dtype_policies,
+        generation,
         initializers,
         layers,
         losses,
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from lamina.tensor.function import function
 
 _SUBMODULES = (
-    "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "utils",
+    "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "generation", "initializers",
+    "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "utils",
 )  # fmt: skip
 
 # Where names come from; a module stands for its own attribute of that name.

@@ -42,6 +42,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("utils",),
     ("callbacks",),
     ("models",),
+    ("generation",),
     ("debug",),
     ("saving",),
     ("compat",),

@@ -141,7 +141,8 @@ def to_arrays(weights: Weights) -> dict[str, np.ndarray]:
 def from_arrays(data) -> Weights:
     weights: Weights = []
     while f"weight-{len(weights)}-0" in data:
-        i = len(weights)
-        count = sum(f"weight-{i}-{j}" in data for j in range(4))
-        weights.append([data[f"weight-{i}-{j}"] for j in range(count)])
+        layer: list[np.ndarray] = []
+        while (name := f"weight-{len(weights)}-{len(layer)}") in data:
+            layer.append(data[name])
+        weights.append(layer)
     return weights

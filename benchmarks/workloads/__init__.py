@@ -5,9 +5,12 @@ from __future__ import annotations
 from benchmarks.workload import Workload
 from benchmarks.workloads import (
     bandwidth,
+    compile_length,
     compile_time,
     convolution,
+    custom_cell,
     first_call,
+    generation,
     imports,
     inference,
     latency,
@@ -18,6 +21,7 @@ from benchmarks.workloads import (
     network_training,
     overhead,
     peak_memory,
+    sequence_training,
     whole_process,
 )
 
@@ -36,9 +40,13 @@ WORKLOADS: dict[str, Workload] = {
         bandwidth.WORKLOAD,
         memory_growth.WORKLOAD,
         *network_training.NETWORK_WORKLOADS,
+        *sequence_training.SEQUENCE_WORKLOADS,
+        generation.WORKLOAD,
+        custom_cell.WORKLOAD,
         convolution.WORKLOAD,
         inference.WORKLOAD,
         compile_time.WORKLOAD,
+        compile_length.WORKLOAD,
         peak_memory.WORKLOAD,
     )
 }

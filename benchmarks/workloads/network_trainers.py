@@ -16,7 +16,7 @@ from benchmarks.networks import NETWORKS
 from benchmarks.networks.network import SGD_MOMENTUM, Network
 from benchmarks.networks.plan import Plan, Weights, from_arrays, initial_weights, to_arrays
 from benchmarks.workload import Inputs, Settings
-from benchmarks.workloads.training import BETA_1, BETA_2, EPSILON, adam
+from benchmarks.workloads.training import BETA_1, BETA_2, EPSILON, jax_adam
 
 CLASSES = 10
 Trainer = Callable[[], float]
@@ -196,14 +196,7 @@ def _jax_optimizer(network: Network, weights):
 
         return momentum, jax.tree.map(jax.numpy.zeros_like, weights)
 
-    def by_adam(weights, gradients, state):
-        *moments, step = state
-        flat, structure = jax.tree.flatten(weights)
-        flat, means, squares = adam(flat, jax.tree.leaves(gradients), *moments, step + 1, network.learning_rate)
-        return jax.tree.unflatten(structure, flat), (means, squares, step + 1)
-
-    zeros = [[jax.numpy.zeros_like(w) for w in jax.tree.leaves(weights)] for _ in range(2)]
-    return by_adam, (*zeros, jax.numpy.zeros(()))
+    return jax_adam(weights, network.learning_rate)
 
 
 TRAINERS: dict[str, Callable[[Job], Trainer]] = {

@@ -45,3 +45,21 @@ def adam(weights, gradients, means, squares, step, learning_rate=LEARNING_RATE):
     squares = [BETA_2 * v + (1 - BETA_2) * g * g for v, g in zip(squares, gradients)]
     weights = [w - rate * m / (v**0.5 + EPSILON) for w, m, v in zip(weights, means, squares)]
     return weights, means, squares
+
+
+def jax_adam(weights, learning_rate: float):
+    """Adam on a tree of JAX arrays.
+
+    Returns:
+        The update: weights, gradients, state -> weights, state; and the first state.
+    """
+    import jax
+
+    def update(weights, gradients, state):
+        *moments, step = state
+        flat, structure = jax.tree.flatten(weights)
+        flat, means, squares = adam(flat, jax.tree.leaves(gradients), *moments, step + 1, learning_rate)
+        return jax.tree.unflatten(structure, flat), (means, squares, step + 1)
+
+    zeros = [[jax.numpy.zeros_like(w) for w in jax.tree.leaves(weights)] for _ in range(2)]
+    return update, (*zeros, jax.numpy.zeros(()))

@@ -108,7 +108,8 @@ def _describe_items(
                 places[buffer] = f"s{len(places)}"
                 lines.append(f"{places[buffer]} = {whole}[step + {part.shift}] of {buffer.size()} bytes")
             flag = "" if item.flag is None else places[plan.resolved(item.flag)]
-            lines.append(f"{item.kind} {item.length} {item.reverse} {flag} {item.wanted} {item.solo} {item.first}")
+            kind = f"{item.kind} {item.length} {item.reverse} rows {item.rows} {item.wide}"
+            lines.append(f"{kind} {flag} {item.wanted} {item.solo} {item.first}")
             for part_of in (item.test, item.body):
                 lines += [*_describe_items(plan, part_of, kernels, places), f"end {item.tested} {item.last}"]
         else:

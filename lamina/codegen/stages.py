@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lamina.base.dims import Dimension
+from lamina.base import dtypes
+from lamina.base.dims import Dim, Dimension, element_count
 from lamina.schedule.expr import Buffer
+from lamina.schedule.independent import has_rows
 from lamina.schedule.loops import Kernel
-from lamina.schedule.regions import Item, Region
+from lamina.schedule.regions import Item, Region, kernels_of, regions_of
 
 if TYPE_CHECKING:
     from lamina.codegen.driver import Marking, Stage
+    from lamina.schedule.schedule import Schedule
+
+# Threads get so many rows of a batch, or a multiple, where there are enough: a tile of a product is as high.
+ROWS_TOGETHER = 4
 
 
 class StageWriter:
@@ -34,14 +40,15 @@ class StageWriter:
         self.sizes: dict[Dimension, str] = {}
         self.shifts: dict[Buffer, str] = {}
         self.given = ("%symbols", "%thread", "%threads")
+        self.always_meets = False
         self.phase = 0
         self._count = 0
 
     def text(self) -> str:
         for buffer in self.plan.buffers():
             self._point(buffer)
-        for region_size in _sizes(self.plan.items):
-            self._size(region_size)
+        for region in regions_of(self.plan.items):
+            self._find_sizes(region)
         if any(region.rows for region in regions_of(self.plan.items)):
             self._line(f"%own_symbols = alloca [{max(1, len(self.symbols))} x i64]")
         if self.plan.kept:
@@ -92,6 +99,14 @@ class StageWriter:
             self.sizes[dimension] = total
         return self.sizes[dimension]
 
+    def _find_sizes(self, region: Region) -> None:
+        """Finds the sizes that a region needs, at the beginning of the function, once for all steps."""
+        needed = [*row_bytes(region, self.plan).values(), *([] if region.length is None else [region.length])]
+        needed += [d for b, s in region.slices.items() for d in (s.shift, b.size())]
+        needed += [Dim(s) for s in self.symbols] if region.rows is not None else []
+        for dimension in needed:
+            self._size(dimension)
+
     def _point(self, buffer: Buffer) -> None:
         """Finds a buffer in the table."""
         number = self.table[buffer]
@@ -131,7 +146,7 @@ class StageWriter:
 
     def _kernel(self, kernel: Kernel, meets: bool) -> None:
         plan, position = self.plan, self.positions[id(kernel)]
-        if plan.phases[position] != self.phase and meets:
+        if meets and (plan.phases[position] != self.phase or self.always_meets):
             self._meet()
         self.phase = plan.phases[position]
         if position == plan.guard:
@@ -147,6 +162,7 @@ class StageWriter:
         """A loop or branch; between the barriers around it all threads run it, or the first one alone."""
         self._count += 1
         name = f"region{self._count}"
+        pointers = dict(self.pointers)
         if meets:
             self._meet()
         self.phase = region.first
@@ -155,17 +171,59 @@ class StageWriter:
             first = self._value("icmp eq i64 %thread, 0")
             self._line(f"br i1 {first}, label %{name}, label %{name}_end")
         elif meets and region.rows is not None:
+            if region.wide:
+                self._work_together(region, name)
             self._take_rows(region, name)
         else:
             self._line(f"br label %{name}")
         self._label(name)
         {"scan": self._scan, "while": self._while, "cond": self._cond}[region.kind](region, name, together)
         self._label(f"{name}_end")
-        self.shifts, self.given = {}, ("%symbols", "%thread", "%threads")
+        if meets and region.rows is not None:
+            self.pointers, self.shifts, self.given = pointers, {}, ("%symbols", "%thread", "%threads")
         # Nobody goes on while another may still read the flag; after a scan's last step all have met already.
         if meets and not (together and region.kind == "scan"):
             self._meet()
         self.phase = region.last + 1
+
+    def _work_together(self, region: Region, name: str) -> None:
+        """Where there are fewer rows than threads, all threads share each kernel's tasks, and meet before the next."""
+        few = self._value(f"icmp slt i64 {self._size(Dim(region.rows or ''))}, %threads")
+        self._line(f"br i1 {few}, label %{name}_all, label %{name}_own")
+        self._label(f"{name}_all")
+        self.always_meets = True
+        self._scan(region, f"{name}_all", True)
+        self.always_meets = False
+        self._label(f"{name}_all_end")
+        self._line(f"br label %{name}_end")
+        self._label(f"{name}_own")
+
+    def _take_rows(self, region: Region, name: str) -> None:
+        """Gives the thread rows of its own, if there are any for it; kernels then see no others."""
+        assert region.rows is not None
+        count = self._size(Dim(region.rows))
+        others = self._value("sub i64 %threads, 1")
+        fair = self._value(f"udiv i64 {self._value(f'add i64 {count}, {others}')}, %threads")
+        rounded = self._value(f"and i64 {self._value(f'add i64 {fair}, {ROWS_TOGETHER - 1}')}, {-ROWS_TOGETHER}")
+        many = self._value(f"icmp sge i64 {fair}, {ROWS_TOGETHER}")
+        share = self._value(f"select i1 {many}, i64 {rounded}, i64 {fair}")
+        first = self._least(self._value(f"mul i64 {share}, %thread"), count)
+        own = self._value(f"sub i64 {self._least(self._value(f'add i64 {first}, {share}'), count)}, {first}")
+        for k, symbol in enumerate(self.symbols):
+            value = own if symbol == region.rows else self._size(Dim(symbol))
+            self._line(f"store i64 {value}, ptr {self._value(f'getelementptr i64, ptr %own_symbols, i64 {k}')}")
+        for buffer, bytes_of_row in row_bytes(region, self.plan).items():
+            shift = self._value(f"mul i64 {first}, {self._size(bytes_of_row)}")
+            if buffer in region.slices:
+                self.shifts[buffer] = shift
+            else:
+                self.pointers[buffer] = self._value(f"getelementptr i8, ptr {self._pointer(buffer)}, i64 {shift}")
+        self.given = ("%own_symbols", "0", "1")
+        some = self._value(f"icmp sgt i64 {own}, 0")
+        self._line(f"br i1 {some}, label %{name}, label %{name}_end")
+
+    def _least(self, x: str, y: str) -> str:
+        return self._value(f"call i64 @llvm.smin.i64(i64 {x}, i64 {y})")
 
     def _label(self, name: str) -> None:
         self.lines.append(f"{name}:")
@@ -228,14 +286,13 @@ class StageWriter:
         return self._value(f"icmp ne i8 {self._value(f'load volatile i8, ptr {self._pointer(region.flag)}')}, 0")
 
 
-def _sizes(items: Sequence[Item]) -> list[Dimension]:
-    """The sizes that regions need: found at the beginning of the function, once for all steps."""
-    found: list[Dimension] = []
-    for item in items:
-        if isinstance(item, Region):
-            found += [] if item.length is None else [item.length]
-            found += [d for b, s in item.slices.items() for d in (s.shift, b.size())]
-            found += _sizes(item.items)
+def row_bytes(region: Region, plan: Schedule) -> dict[Buffer, Dimension]:
+    """The buffers in which threads have rows of their own, and the bytes of a row."""
+    found: dict[Buffer, Dimension] = {}
+    if region.rows is not None:
+        for buffer in (plan.resolved(b) for kernel in kernels_of(region.items) for b in kernel.buffers()):
+            if has_rows(buffer.shape, region.rows):
+                found[buffer] = element_count(buffer.shape[1:]) * dtypes.size(buffer.dtype)
     return found
 
 

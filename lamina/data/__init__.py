@@ -5,8 +5,9 @@ from lamina.data.batches import Batch, BatchSource
 from lamina.data.dataset import ArrayData
 from lamina.data.pydataset import PyDataset
 from lamina.data.sequences import BucketedSequences, bucket_by_length, pad_sequences
+from lamina.data.timeseries import TimeSeries, timeseries_dataset_from_array
 
 __all__ = [
-    "ArrayData", "Batch", "BatchSource", "BucketedSequences", "PyDataset", "bucket_by_length", "pad_sequences",
-    "to_array",
+    "ArrayData", "Batch", "BatchSource", "BucketedSequences", "PyDataset", "TimeSeries", "bucket_by_length",
+    "pad_sequences", "timeseries_dataset_from_array", "to_array",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ class ArrayData:
         x: the inputs: an array, or a list, tuple or dict of arrays.
         inputs: the arrays of `x` in order.
         y: the targets, or None.
-        weights: weight of each sample, `(rows,)` float32, or None.
+        weights: weight of each sample `(rows,)`, or of each step or value `(rows, steps, ...)`, float32; or None.
         rows: how many samples.
     """
 
@@ -84,8 +84,7 @@ class ArrayData:
             return self
         if self.y is None:
             raise ArgumentError("class_weight was given, but no targets `y`, from which the classes are read.")
-        weights = class_weights(self.y, class_weight)
-        return replace(self, weights=weights if self.weights is None else weights * self.weights)
+        return replace(self, weights=_joined_weights(class_weights(self.y, class_weight), self.weights))
 
 
 def _structure(x: Any, several_inputs: bool) -> Any:
@@ -99,32 +98,55 @@ def _structure(x: Any, several_inputs: bool) -> Any:
 
 
 def weight_array(sample_weight: Any) -> np.ndarray:
-    """Sample weights as a float32 array `(rows,)`."""
+    """Sample weights as a float32 array `(rows,)`, or `(rows, steps, ...)` for parts of samples."""
     weights = to_array(sample_weight, "sample_weight")
-    if weights.ndim == 2 and weights.shape[1] == 1:
-        weights = weights[:, 0]
-    if weights.ndim != 1:
-        raise DataError(
-            f"sample_weight must have one number for each sample, shape (rows,). Received shape: {weights.shape}."
-        )
-    return np.ascontiguousarray(weights, dtype=np.float32)
+    return np.ascontiguousarray(weights, dtype=np.float32) if weights.ndim else weights
 
 
 def class_weights(y: np.ndarray, class_weight: dict[int, float]) -> np.ndarray:
     """The weight of the class of every target; classes that are not named have weight 1.
 
     Args:
-        y: class numbers `(rows,)` or `(rows, 1)`, or one-hot rows.
+        y: class numbers `(rows,)` or `(rows, ..., 1)`, or one-hot `(rows, ..., classes)`.
+
+    Returns:
+        Weights `(rows,)`; `(rows, ...)` where there is a class for each step of a sample.
+
+    Raises:
+        ArgumentError: if `class_weight` is no dict.
+        DataError: if `y` is `(rows, n)` with numbers that are no one-hot rows: a last axis of 1 is needed then.
     """
     if not isinstance(class_weight, dict) or not class_weight:
         raise ArgumentError(f"class_weight must be a dict from class number to weight. Received: {class_weight!r}.")
-    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] != 1 else y
-    labels = np.rint(labels.reshape(len(y), -1)).astype(np.int64)
-    if labels.shape[1] != 1:
-        raise DataError(f"class_weight needs one class for each sample. Received targets of shape {y.shape}.")
-    known, places = np.unique(labels[:, 0], return_inverse=True)
+    labels = y
+    if y.ndim > 1 and y.shape[-1] != 1:
+        if y.dtype.kind in "iu" and y.size and (y.min() < 0 or y.max() > 1):
+            raise DataError(
+                f"class_weight takes the last axis of targets of shape {y.shape} for that of classes, but they hold "
+                f"{y.max() if y.max() > 1 else y.min()}. If they are class numbers of steps, "
+                "give them a last axis of 1: y[..., None]."
+            )
+        labels = y.argmax(axis=-1)
+    elif y.ndim > 1:
+        labels = y[..., 0]
+    known, places = np.unique(np.rint(labels).astype(np.int64), return_inverse=True)
     table = np.array([class_weight.get(int(k), 1.0) for k in known], dtype=np.float32)
-    return table[places.reshape(-1)]
+    return table[places.reshape(labels.shape)]
+
+
+def _joined_weights(of_classes: np.ndarray, of_samples: np.ndarray | None) -> np.ndarray:
+    """The products of weights; that of a sample counts for all of its steps."""
+    if of_samples is None:
+        return of_classes
+    rank = max(of_classes.ndim, of_samples.ndim)
+    first, second = (w.reshape(*w.shape, *(1,) * (rank - w.ndim)) for w in (of_classes, of_samples))
+    try:
+        return first * second
+    except ValueError:
+        raise DataError(
+            f"sample_weight of shape {of_samples.shape} does not go with class_weight, which gives weights of shape "
+            f"{of_classes.shape} for these targets."
+        ) from None
 
 
 def _check_rows(inputs: tuple[np.ndarray, ...], y: np.ndarray | None, weights: np.ndarray | None) -> int:

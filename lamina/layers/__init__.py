@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from lamina.layers.normalization import *  # noqa: F403
     from lamina.layers.padding import *  # noqa: F403
     from lamina.layers.pooling import *  # noqa: F403
+    from lamina.layers.preprocessing import *  # noqa: F403
+    from lamina.layers.recurrent import *  # noqa: F403
     from lamina.layers.regularization import *  # noqa: F403
+    from lamina.layers.transformer import *  # noqa: F403
 
 # What each family has: layers, their other names, and functions.
 _FAMILIES = {
@@ -62,10 +65,16 @@ _FAMILIES = {
         "GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D "
         "MaxPooling3D"
     ),
+    "preprocessing": "IntegerLookup StringLookup TextVectorization",
+    "recurrent": (
+        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
+        "StackedRNNCells"
+    ),
     "regularization": (
         "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D "
         "SpatialDropout2D SpatialDropout3D"
     ),
+    "transformer": "CachedMultiHeadAttention TransformerDecoder TransformerEncoder",
 }  # fmt: skip
 _HOMES = {name: family for family, names in _FAMILIES.items() for name in names.split()}
 

@@ -65,8 +65,10 @@ class Lambda(Layer):
     """A function of tensors as a layer, for things that need no weights.
 
     Args:
-        function: of the inputs; it is told `training` if it has a parameter of that name.
+        function: of the inputs; it is told `training`, and the `mask` of the inputs, if it has parameters of these
+            names.
         output_shape: the shape of one sample of the output, or a function of the input shape; found when None.
+        mask: the mask of the output, or a function of the inputs and their mask that gives it; none when None.
         arguments: further keyword arguments of the function.
     """
 
@@ -81,17 +83,26 @@ class Lambda(Layer):
         super().__init__(**kwargs)
         if not callable(function):
             raise ArgumentError(f"{self._title()}: function must be callable. Received: {function!r}.")
-        if mask is not None:
-            raise ArgumentError(f"{self._title()}: masks are not supported.")
         self.function = function
+        self.mask = mask
+        self.supports_masking = mask is not None
         self.arguments = dict(arguments or {})
         self._output_shape = output_shape
-        self._takes_training = "training" in inspect.signature(function).parameters
+        parameters = inspect.signature(function).parameters
+        self._takes_training = "training" in parameters
+        self._takes_mask = "mask" in parameters
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        told = dict(self.arguments)
+        if self._takes_mask:
+            told["mask"] = mask
         if self._takes_training and training is not None:
-            return self.function(inputs, training=training, **self.arguments)
-        return self.function(inputs, **self.arguments)
+            told["training"] = training
+        return self.function(inputs, **told)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """What the argument `mask` is, or gives."""
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self._output_shape is None:

@@ -9,7 +9,8 @@ from lamina import ops
 from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, ShapeError
-from lamina.losses.shapes import squeeze_or_expand_to_same_rank
+from lamina.layers.masks import mask_of, set_mask
+from lamina.losses.shapes import aligned, squeeze_or_expand_to_same_rank
 from lamina.objects import unique_name
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
@@ -30,6 +31,8 @@ class Loss:
 
     # Whether `call` wants class numbers as they are, instead of as floats.
     _takes_integers = False
+    # Whether `call` heeds the mask of `y_pred` itself; otherwise values that it hides get no weight.
+    _reads_mask = False
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:
@@ -58,15 +61,22 @@ class Loss:
 
         Args:
             y_true: targets.
-            y_pred: predictions.
+            y_pred: predictions; what a mask that they carry hides weighs nothing, and a mean is over the rest.
             sample_weight: a factor for each sample `(batch,)`, or for each value; 1 when None.
         """
+        mask = mask_of(y_pred)
         y_pred = ops.convert_to_tensor(y_pred, self._dtype)
+        if self._reads_mask:
+            set_mask(y_pred, mask)
+            mask = None
         y_true = ops.convert_to_tensor(y_true)
         if not self._takes_integers:
             y_true = ops.cast(y_true, self._dtype)
         values = ops.cast(self.call(y_true, y_pred), self._dtype)
-        return reduce_weighted(self.name, values, sample_weight, self.valid(y_true, y_pred), self.reduction)
+        valid = self.valid(y_true, y_pred)
+        if mask is not None:
+            valid = mask if valid is None else ops.logical_and(mask, valid)
+        return reduce_weighted(self.name, values, sample_weight, valid, self.reduction)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -95,6 +105,7 @@ class LossFunctionWrapper(Loss):
         self.fn = fn
         self._fn_kwargs = kwargs
         self._takes_integers = getattr(fn, "takes_integers", False)
+        self._reads_mask = getattr(fn, "reads_mask", False)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
@@ -127,15 +138,16 @@ def reduce_weighted(
 
     Args:
         values: of any shape.
-        sample_weight: broadcasts to the values from the left, one axis of size 1 more or less allowed; or None.
-        valid: bools of the values' shape: which count; None for all.
+        sample_weight: has the first axes of the values, one axis of size 1 more or less allowed; or None.
+        valid: bools of the first axes of the values: which count; None for all.
         reduction: one of `REDUCTIONS`.
     """
     weights = None if sample_weight is None else ops.convert_to_tensor(sample_weight, values.dtype)
     weights = _apply_valid(weights, valid, values.dtype, reduction)
     if weights is not None:
         values, weights = squeeze_or_expand_to_same_rank(values, weights)
-        _check_weights(name, values, weights)
+        weights = aligned(weights, len(values.shape))
+        _check_weights(name, values, weights, valid is not None and len(valid.shape) > len(values.shape))
         values = values * weights
     if reduction in ("none", None) or len(values.shape) == 0:
         return values
@@ -146,12 +158,17 @@ def reduce_weighted(
     return ops.mean(values)
 
 
-def _check_weights(name: str, values: Any, weights: Any) -> None:
-    """Raises ShapeError where weights do not broadcast to the values."""
+def _check_weights(name: str, values: Any, weights: Any, masked: bool) -> None:
+    """Raises ShapeError where weights, or a mask that has become weights, do not broadcast to the values."""
     shape, own = tuple(values.shape), tuple(weights.shape)
     pairs = zip(reversed(shape), reversed(own), strict=False)
     if len(own) <= len(shape) and all(a is None or b is None or b in (a, 1) for a, b in pairs):
         return
+    if masked:
+        raise ShapeError(
+            f"Loss {name!r}: the predictions carry a mask of shape {own}, but there are losses of shape {shape}. Give "
+            "the targets the axes of the predictions, for example y[..., None] for a last layer of one unit."
+        )
     raise ShapeError(
         f"Loss {name!r}: sample_weight of shape {own} does not fit losses of shape {shape}. Give one weight for each "
         "sample, or one for each value of the loss."
@@ -168,4 +185,5 @@ def _apply_valid(weights: Any, valid: Any, dtype: str, reduction: str | None) ->
     if weights is None:
         return factors
     factors, weights = squeeze_or_expand_to_same_rank(factors, weights)
-    return weights * factors
+    rank = max(len(factors.shape), len(weights.shape))
+    return aligned(weights, rank) * aligned(factors, rank)

@@ -25,6 +25,12 @@ def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True)
     return x1, x2
 
 
+def aligned(weights: Any, rank: int) -> Any:
+    """Weights with axes of size 1 at the end, up to a rank: a weight for each sample is one for all of its values."""
+    missing = rank - len(weights.shape)
+    return ops.reshape(weights, (*weights.dims, *(1,) * missing)) if missing > 0 and weights.shape else weights
+
+
 def prepare(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Targets and predictions as tensors of one float dtype and one rank.
 

@@ -54,7 +54,9 @@ from lamina.metrics.errors import (
 )  # fmt: skip
 from lamina.metrics.fscore import F1Score, FBetaScore
 from lamina.metrics.metric import Metric
+from lamina.metrics.perplexity import Perplexity
 from lamina.metrics.reduction import Mean, MeanMetricWrapper, Sum
+from lamina.metrics.sequences import bleu, edit_distance, phoneme_error_rate, token_accuracy
 from lamina.objects import Registry, snake_case
 
 _CLASSES = [
@@ -63,7 +65,7 @@ _CLASSES = [
     FalsePositives, FalseNegatives, F1Score, FBetaScore, MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError,
     MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity, LogCoshError, Hinge, SquaredHinge,
     CategoricalHinge, KLDivergence, Poisson, BinaryCrossentropy, CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
+    SparseCategoricalCrossentropy, Perplexity,
 ]  # fmt: skip
 _ALIASES = {snake_case(c.__name__): c for c in _CLASSES} | {
     "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "mse": MeanSquaredError, "MSE": MeanSquaredError,
@@ -82,13 +84,13 @@ __all__ = [
     "AUC", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "CategoricalAccuracy", "CategoricalCrossentropy",
     "CategoricalHinge", "CosineSimilarity", "F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge",
     "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanMetricWrapper",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "Poisson", "Precision", "Recall",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "Perplexity", "Poisson", "Precision", "Recall",
     "RootMeanSquaredError", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives",
-    "TruePositives", "accuracy", "binary_accuracy", "binary_crossentropy", "categorical_accuracy",
-    "categorical_crossentropy", "categorical_hinge", "cosine_similarity", "deserialize", "get", "hinge",
-    "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
-    "mean_squared_logarithmic_error", "poisson", "resolve_accuracy", "serialize", "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
-    "top_k_categorical_accuracy",
+    "TruePositives", "accuracy", "binary_accuracy", "binary_crossentropy", "bleu", "categorical_accuracy",
+    "categorical_crossentropy", "categorical_hinge", "cosine_similarity", "deserialize", "edit_distance", "get",
+    "hinge", "kl_divergence", "log_cosh", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_error", "mean_squared_logarithmic_error", "phoneme_error_rate", "poisson", "resolve_accuracy",
+    "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "token_accuracy", "top_k_categorical_accuracy",
 ]  # fmt: skip

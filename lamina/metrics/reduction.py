@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina import ops
+from lamina.base.errors import ShapeError
+from lamina.layers.masks import mask_of
 from lamina.losses import squeeze_or_expand_to_same_rank
+from lamina.losses.shapes import aligned
 from lamina.metrics.metric import Metric
 
 
@@ -26,6 +29,7 @@ def reduce_to_samples(
         weights = ops.convert_to_tensor(sample_weight, dtype)
         values, weights = squeeze_or_expand_to_same_rank(values, weights)
         rank = len(weights.shape)
+        _check_rank(values, weights)
         if len(values.shape) > rank:
             values = reduce(values, axis=tuple(range(rank, len(values.shape))))
         weights = ops.broadcast_to(weights, values.dims)
@@ -35,6 +39,27 @@ def reduce_to_samples(
     if len(values.shape) > 1:
         values = reduce(values, axis=tuple(range(1, len(values.shape))))
     return values, weights
+
+
+def _check_rank(values: Any, weights: Any) -> None:
+    """Raises ShapeError where there are weights, or a mask, for axes that the values do not have."""
+    if len(weights.shape) > len(values.shape):
+        raise ShapeError(
+            f"Metric: weights (or a mask of the predictions) of shape {tuple(weights.shape)} do not fit values of "
+            f"shape {tuple(values.shape)}. Give a weight for each sample or value, and targets the axes of predictions."
+        )
+
+
+def _masked(sample_weight: Any, mask: Any, dtype: str) -> Any:
+    """Weights that are 0 where a mask is False."""
+    if mask is None:
+        return sample_weight
+    factors = ops.cast(mask, dtype)
+    if sample_weight is None:
+        return factors
+    factors, weights = squeeze_or_expand_to_same_rank(factors, ops.convert_to_tensor(sample_weight, dtype))
+    rank = max(len(factors.shape), len(weights.shape))
+    return aligned(factors, rank) * aligned(weights, rank)
 
 
 class Sum(Metric):
@@ -91,7 +116,14 @@ class MeanMetricWrapper(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
-        """Adds a batch: targets, predictions, and a weight for each sample or value."""
+        """Adds a batch.
+
+        Args:
+            y_true: targets.
+            y_pred: predictions; what a mask that they carry hides weighs nothing.
+            sample_weight: a weight for each sample, or for each value; 1 when None.
+        """
+        sample_weight = _masked(sample_weight, mask_of(y_pred), self.dtype)
         super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight=sample_weight)
 
     def get_config(self) -> dict[str, Any]:

@@ -129,4 +129,5 @@ def _by_shapes(name: str, target: Sequence[int | None], output: Sequence[int | N
 def _is_sparse(loss: Any) -> bool:
     function = getattr(loss, "fn", None)
     name = getattr(function, "__name__", "")
-    return isinstance(loss, losses.SparseCategoricalCrossentropy) or name == "sparse_categorical_crossentropy"
+    sparse = (losses.SparseCategoricalCrossentropy, losses.CTC)
+    return isinstance(loss, sparse) or name in ("sparse_categorical_crossentropy", "ctc")

@@ -92,10 +92,19 @@ class Outputs:
         return self._matched(y, "y", DataError)
 
     def weights(self, sample_weight: Any, targets: Sequence[Any]) -> list[Any]:
-        """The weights of the samples for each output that has targets: one array is for all of them."""
+        """The weights of the samples, or of their steps, for each output that has targets: one array is for all.
+
+        Raises:
+            DataError: if there are some for an output that does not exist, or they do not have its first axes.
+        """
         if isinstance(sample_weight, (list, tuple, dict)):
-            return self._matched(sample_weight, "sample_weight", DataError)
-        return [None if y is None else sample_weight for y in targets]
+            found = self._matched(sample_weight, "sample_weight", DataError)
+        else:
+            found = [None if y is None else sample_weight for y in targets]
+        for weights, shape in zip(found, self.shapes):
+            if weights is not None:
+                _check_weights(tuple(weights.shape), shape)
+        return found
 
     def _matched(self, given: Any, what: str, error: type[LaminaError]) -> list[Any]:
         if given is None:
@@ -122,6 +131,17 @@ class Outputs:
         unknown = sorted(set(given) - set(self.names), key=str)
         raise error(
             f"{what} has an entry for {unknown[0]!r}, which is no output. The outputs are: {', '.join(self.names)}."
+        )
+
+
+def _check_weights(found: Shape, output: Shape) -> None:
+    """Raises DataError where weights have axes that the output has not."""
+    inner = found[1:] if found[1:] != (1,) else ()
+    wanted = output[1:]
+    if len(inner) > len(wanted) or any(b is not None and a not in (b, 1) for a, b in zip(inner, wanted)):
+        raise DataError(
+            "sample_weight must have one number for each sample, (rows,), or for each of its steps: the first axes of "
+            f"the output, {output}. Received shape: {found}."
         )
 
 

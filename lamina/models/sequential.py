@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -157,6 +157,8 @@ class Sequential(Model):
         """Passes the inputs through all layers."""
         dtype = self.input_dtype
         outputs = inputs if inputs.dtype == dtype else ops.cast(inputs, dtype)
+        if _sample_axes(outputs.shape, self._input_shape) != tuple(outputs.shape[1:]):
+            outputs = ops.reshape(outputs, (outputs.dims[0], *_sample_axes(outputs.dims, self._input_shape)))
         for layer in self._chain:
             outputs = layer(outputs, training=training)
         return outputs
@@ -216,14 +218,18 @@ class Sequential(Model):
         return _shapes(self._ends()[-1])
 
     def _accept(self, data: ArrayData) -> ArrayData:
-        """One number a sample becomes a row of one; other inputs must have the shape that the model takes."""
+        """The data in the shape that the model takes: a last axis of size 1 may be missing, or be one too many."""
         if len(data.inputs) != 1 or not self._chain:
             what = f"{len(data.inputs)} inputs" if self._chain else "data, but has no layers"
             raise DataError(f"Sequential {self.name!r} takes one input. Received: {what}.")
         x = data.inputs[0]
         known = self._input_shape
-        if x.ndim == 1 and (known is None or (len(known) == 2 and known[1] in (1, None))):
-            x = x.reshape(-1, 1)
+        if x.ndim == 1 and (known is None or (len(known) == 2 and known[1] is None)):
+            axes: tuple[Any, ...] = (1,)
+        else:
+            axes = _sample_axes(x.shape, known)
+        if axes != x.shape[1:]:
+            x = x.reshape(len(x), *axes)
             data = replace(data, x=x, inputs=(x,))
         if isinstance(data.x, dict):
             data = replace(data, x=x)
@@ -267,6 +273,16 @@ class Sequential(Model):
 def _shapes(output: Any) -> Any:
     """The shape of a symbolic output, or the structure of shapes of several."""
     return map_structure(lambda t: t.shape, output)
+
+
+def _sample_axes(shape: Sequence[Any], wanted: Shape | None) -> tuple[Any, ...]:
+    """The shape of a sample with a last axis of size 1 more or less, where the input of the model has it so."""
+    axes = tuple(shape[1:])
+    if wanted is None or not shape:
+        return axes
+    if len(shape) == len(wanted) - 1 and wanted[-1] == 1:
+        return (*axes, 1)
+    return axes[:-1] if len(shape) == len(wanted) + 1 and shape[-1] == 1 else axes
 
 
 def _fits(actual: Shape, wanted: Shape) -> bool:

@@ -180,8 +180,8 @@ class Trainer(Profiling):
             validation_split: the share of rows, taken from the end before shuffling, to validate on.
             validation_data: `(x, y)`, `(x, y, sample_weight)`, or batches, to validate on.
             shuffle: whether the order of rows is drawn anew for each epoch; of no effect with batches.
-            class_weight: dict from class number to its weight in the loss.
-            sample_weight: weight of each sample in the loss, `(rows,)`; one for all outputs, or as `y`.
+            class_weight: dict from class number to its weight in the loss; of steps, `y` is `(rows, steps, 1)`.
+            sample_weight: weight of each sample `(rows,)` or step `(rows, steps)`; for all outputs, or as `y`.
             steps_per_epoch: steps of an epoch; None for one pass over the data.
             validation_steps: the same for validation.
             validation_batch_size: `batch_size` when None.

@@ -14,6 +14,8 @@ from lamina.optimize.stepwise import Stacked, can_stack, contract_steps, stepwis
 _VIEWS = (p.RESHAPE, p.TRANSPOSE, p.BROADCAST, p.SLICE)
 # What is moved out of a loop may ask for so many times the memory of its result.
 _MOST_GROWTH = 16
+# Elements of a weight that stays in the nearest caches while a loop uses it at every step.
+_NEAR_ELEMENTS = 1 << 15
 # A guess for open dimensions, used only to compare sizes.
 _TYPICAL_EXTENT = 64
 
@@ -23,6 +25,7 @@ class Loop:
 
     Args:
         node: the scan; operands, body: what it has now; used: the results that are read.
+        trained: whether it is one of two loops that go through the same steps forwards and backwards.
 
     Attributes:
         initial: for each carry what it begins with; inputs: the stacked step inputs; constants: the rest.
@@ -31,7 +34,7 @@ class Loop:
         finals: the last values of carries that are found outside, by the number of the result.
     """
 
-    def __init__(self, node: Node, operands: Sequence[Node], body: Graph, used: set[int]):
+    def __init__(self, node: Node, operands: Sequence[Node], body: Graph, used: set[int], trained: bool = False):
         attrs = node.attrs
         count, steps = attrs["carries"], attrs["steps"]
         self.length: Dimension = attrs["length"]
@@ -43,6 +46,7 @@ class Loop:
         self.constants = dict(zip(body.inputs[count + steps :], operands[count + steps :]))
         self.after = dict(zip(self.carries, body.outputs[:count]))
         self.used = used
+        self.trained = trained
         self.outputs = {count + k: n for k, n in enumerate(body.outputs[count:]) if count + k in used}
         self.stacked: dict[Node, None] = {}
         self.sums: dict[Node, Node] = {}
@@ -100,7 +104,8 @@ class Loop:
             node = stack.pop()
             if node not in heavy or node in chosen:
                 continue
-            if self._stackable(node, set()) and self._grows_little([node], self._cone(node, set())):
+            movable = self._stackable(node, set()) and self._grows_little([node], self._cone(node, set()))
+            if movable and not self._stays(node, set()):
                 chosen[node] = None
             else:
                 stack.extend(node.inputs)
@@ -134,8 +139,8 @@ class Loop:
             if leaves is not None:
                 self.sums[carry] = part
                 self.stacked.update(dict.fromkeys(leaves))
-        # What is stacked anyway need not be added up step by step either.
-        self.sums.update((c, n) for c, n in parts.items() if n in self.stacked or n in self.inputs)
+        # What is there before the loop need not be added up step by step either.
+        self.sums.update((c, n) for c, n in parts.items() if n in self.inputs)
         for carry in self.sums:
             del self.after[carry]
 
@@ -162,7 +167,8 @@ class Loop:
         heavy = _with_products(order, inside)
         for node in self.outputs.values():
             leaves = self._cone(node, inside | set(self.stacked))
-            if node in heavy and self._stackable(node, inside) and self._grows_little([node], leaves):
+            movable = node in heavy and self._stackable(node, inside) and self._grows_little([node], leaves)
+            if movable and not self._stays(node, inside | set(self.stacked)):
                 self.stacked.update(dict.fromkeys(n for n in leaves if not self._given(n)))
             else:
                 self.stacked[node] = None
@@ -197,6 +203,19 @@ class Loop:
                 return False
             stack.extend(node.inputs)
         return True
+
+    def _stays(self, root: Node, leaves: set[Node]) -> bool:
+        """Whether a value is as well computed step by step: from weights that stay near all the time.
+
+        What goes into it and comes out of it is then near as well, and need not go through memory. It takes a batch of
+        some size, as there is in training.
+        """
+        if not self.trained:
+            return False
+        stop = leaves | set(self.inputs) | set(self.constants) | set(self.carries)
+        products = [n for n in topological([root], stop) if n.primitive is p.CONTRACT]
+        weights = [next((n for n in product.inputs if not self._varies(n)), None) for product in products]
+        return all(w is not None and _size(w) <= _NEAR_ELEMENTS for w in weights)
 
     def _grows_little(self, made: Iterable[Node], leaves: Iterable[Node]) -> bool:
         new = sum(_size(n) for n in leaves if not self._given(n))

@@ -22,8 +22,8 @@ def improve_loops(graph: Graph) -> Graph:
     if not any(n.kind == "control" for n in graph.nodes()):
         return graph
     merged = _rebuilt(graph, _Merger(graph))
-    used = _used(merged)
-    return _rebuilt(merged, lambda node, operands: _improved(node, operands, used[node]))
+    used, trained = _used(merged), _there_and_back(merged)
+    return _rebuilt(merged, lambda node, operands: _improved(node, operands, used[node], node in trained))
 
 
 def _rebuilt(graph: Graph, replace: Callable[[Node, Sequence[Node]], dict[int, Node]]) -> Graph:
@@ -50,6 +50,19 @@ def _used(graph: Graph) -> dict[Node, set[int]]:
             found.setdefault(node, set())
         elif node.kind == "result":
             found[node.inputs[0]].add(node.attrs["index"])
+    return found
+
+
+def _there_and_back(graph: Graph) -> set[Node]:
+    """Loops of which one runs backwards over what the other has left at each step, as a gradient does."""
+    found: set[Node] = set()
+    for node in graph.nodes():
+        if node.primitive is p.SCAN:
+            count, steps = node.attrs["carries"], node.attrs["steps"]
+            for operand in node.inputs[count : count + steps]:
+                other = operand.inputs[0] if operand.kind == "result" else None
+                if other is not None and other.primitive is p.SCAN and other.attrs["reverse"] != node.attrs["reverse"]:
+                    found |= {node, other}
     return found
 
 
@@ -86,11 +99,11 @@ def _with_operands(node: Node, operands: Sequence[Node], changed: dict[str, Grap
     return apply(node.primitive, *operands, source=node.source, **{**node.attrs, **changed})
 
 
-def _improved(node: Node, operands: Sequence[Node], used: set[int]) -> dict[int, Node]:
+def _improved(node: Node, operands: Sequence[Node], used: set[int], trained: bool) -> dict[int, Node]:
     """The results that are used of a loop or branch, from a better one."""
     inside = {name: improve_loops(body) for name, body in bodies(node).items()}
     if node.primitive is p.SCAN and not any(node.attrs["kept"]):
-        return Loop(node, operands, inside["body"], used).results()
+        return Loop(node, operands, inside["body"], used, trained).results()
     if node.primitive is p.COND:
         kept = sorted(used)
         yes, no = (body_graph(b.inputs, [b.outputs[k] for k in kept]) for b in (inside["yes"], inside["no"]))

@@ -8,14 +8,20 @@ from typing import Any
 from lamina.base.errors import ArgumentError
 from lamina.objects import Registry
 from lamina.optimizers import schedules
-from lamina.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from lamina.optimizers.adafactor import Adafactor
+from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from lamina.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from lamina.optimizers.ftrl import Ftrl
+from lamina.optimizers.lion import Lion
 from lamina.optimizers.loss_scale import LossScaleOptimizer
+from lamina.optimizers.muon import Muon
 from lamina.optimizers.optimizer import Optimizer
 from lamina.optimizers.schedules import LearningRateSchedule
 from lamina.optimizers.sgd import SGD
 
-_CLASSES = [SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Nadam, LossScaleOptimizer]
+_CLASSES = [
+    SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adafactor, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, LossScaleOptimizer,
+]  # fmt: skip
 
 _registry = Registry("optimizer", "lamina.optimizers", _CLASSES, {c.__name__.lower(): c for c in _CLASSES})
 
@@ -61,6 +67,7 @@ def scaled(optimizer: Optimizer | None) -> Optimizer | None:
 
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LearningRateSchedule", "LossScaleOptimizer", "Nadam",
-    "Optimizer", "RMSprop", "deserialize", "get", "schedules", "serialize",
+    "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "LearningRateSchedule",
+    "Lion", "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "schedules",
+    "serialize",
 ]  # fmt: skip

@@ -156,3 +156,34 @@ class Nadam(_Moments):
         ahead = m * (following / (1.0 - product * following)) + gradient * ((1.0 - now) / (1.0 - product))
         root = ops.sqrt(v / (1.0 - self._power(self.beta_2, dtype)))
         variable.assign_sub(ahead * ops.convert_to_tensor(learning_rate, dtype) / (root + self.epsilon))
+
+
+class Lamb(_Moments):
+    """Steps of Adam, each variable's scaled by the ratio of its norm to that of the step, for large batches.
+
+    Args:
+        learning_rate: 0.001.
+        beta_1, beta_2: weights of the old `m` and `v`; 0.9 and 0.999.
+        epsilon: 1e-7.
+        **kwargs: as of `Optimizer`.
+
+    Source: You et al., Large Batch Optimization for Deep Learning: Training BERT in 76 minutes, 2019.
+    """
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
+
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        place, dtype = self._get_variable_index(variable), variable.dtype
+        m, v = self._momentums[place], self._velocities[place]
+        m.assign_add((gradient - m) * (1.0 - self.beta_1))
+        v.assign_add((ops.square(gradient) - v) * (1.0 - self.beta_2))
+        root = ops.sqrt(v / (1.0 - self._power(self.beta_2, dtype))) + self.epsilon
+        update = m / (1.0 - self._power(self.beta_1, dtype)) / root
+        weight, size = (ops.sqrt(ops.sum(ops.square(x))) for x in (variable, update))
+        both = ops.logical_and(weight > 0, size > 0)
+        ratio = ops.where(both, weight / ops.where(both, size, 1.0), 1.0)
+        variable.assign_sub(update * (ratio * ops.convert_to_tensor(learning_rate, dtype)))

@@ -15,7 +15,7 @@ from lamina.graph import Graph, Node
 from lamina.primitives import COND, SCAN
 from lamina.schedule.expr import INDEX, Buffer, Builder
 from lamina.schedule.fusion import Group
-from lamina.schedule.independent import kept_apart, row_symbol
+from lamina.schedule.independent import WIDE_STEP, kept_apart, row_symbol, work_of_row
 from lamina.schedule.loops import Kernel, Loop, Statement, Store
 from lamina.schedule.lowering import Lowering
 from lamina.schedule.nests import describe, nest
@@ -131,7 +131,7 @@ class ControlItems:
         region = Region("scan", inside, length, attrs["reverse"], slices)
         rows = row_symbol(body)
         if rows is not None and kept_apart(inside, rows):
-            region.rows = rows
+            region.rows, region.wide = rows, work_of_row(inside, rows) >= WIDE_STEP
         return [*self.before, *hoisted, region]
 
     def _while(self) -> list[Item]:

@@ -14,7 +14,11 @@ from lamina.primitives import CONTRACT
 from lamina.schedule.expr import INDEX, Builder, Expr, expressions
 from lamina.schedule.loops import Kernel
 from lamina.schedule.lowering import Index, Lowering, is_inline
-from lamina.schedule.regions import Item
+from lamina.schedule.regions import Item, kernels_of
+from lamina.schedule.tiling import known
+
+# Operations for one row of a batch from which threads that share them gain more than waiting for each other costs.
+WIDE_STEP = 1 << 18
 
 
 def row_symbol(body: Graph) -> str | None:
@@ -27,6 +31,12 @@ def row_symbol(body: Graph) -> str | None:
     if "*" in symbol or not all(_treats_rows_alone(n, symbol) for n in body.nodes()):
         return None
     return symbol
+
+
+def work_of_row(items: Sequence[Item], symbol: str) -> int:
+    """Operations of the products that a step makes for one row, an estimate."""
+    flops = sum(known(k.flops) for k in kernels_of(items) if k.flops is not None)
+    return flops // known(Dim(symbol))
 
 
 def has_rows(shape: Sequence[Dimension], symbol: str) -> bool:

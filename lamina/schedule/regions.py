@@ -36,6 +36,7 @@ class Region:
         solo: whether no kernel has more than one task, so that the first thread runs the region by itself.
         rows: where every row of a batch is by itself, the symbol of their number: each thread then runs all steps on
             rows of its own, and meets nobody on the way.
+        wide: whether a step has so much to do for a single row that threads share that where there are few rows.
         first, last: the phases of its first and last kernel; tested: of the first kernel after a test.
     """
 
@@ -49,6 +50,7 @@ class Region:
     wanted: bool = True
     solo: bool = False
     rows: str | None = None
+    wide: bool = False
     first: int = 0
     last: int = 0
     tested: int = 0

@@ -6,7 +6,6 @@ import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lamina.base.dims import is_static
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, apply
 from lamina.graph.body import bodies
@@ -29,7 +28,7 @@ from lamina.schedule.plain_contraction import PlainContraction
 from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
 from lamina.schedule.rows import RowKernel
 from lamina.schedule.special import SpecialKernels, has_lowering
-from lamina.schedule.still import checks_index, split_still
+from lamina.schedule.still import checks_index, needs_no_sizes, split_still
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS
 
@@ -206,7 +205,7 @@ class Scheduler:
     def _split_kept(self, items: list[Item], steady: Collection[Node]) -> tuple[list[Kernel], list[Item]]:
         """Splits off the kernels that make something of weights alone, whose sizes are then known."""
         weights = [self.memory[n] for n in self.graph.inputs if n in steady]
-        return split_still(items, weights, self.aliases, (), _has_known_results)
+        return split_still(items, weights, self.aliases, (), needs_no_sizes)
 
     def items(self) -> list[Item]:
         """The kernels in order, and regions among them."""
@@ -306,10 +305,6 @@ class Scheduler:
         if not has_lowering(node):
             raise CompileError(f"The primitive {node.primitive.name} cannot be compiled yet ({node.source}).")
         return SpecialKernels(group, self.memory, name).kernels()
-
-
-def _has_known_results(kernel: Kernel) -> bool:
-    return is_static([d for b in kernel.written() for d in b.shape])
 
 
 def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:

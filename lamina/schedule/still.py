@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from lamina.base.dims import Dim, Dimension, is_static
 from lamina.schedule.expr import Buffer, Expr, expressions
 from lamina.schedule.loops import Kernel, operands, walk
 from lamina.schedule.regions import Item, kernels_of, regions_of
@@ -56,3 +57,19 @@ def checks_index(kernel: Kernel) -> bool:
     """Whether a kernel reads at places that data gives, and reports those that are out of range."""
     roots: list[Expr] = [e for s in walk(kernel.body) for e in operands(s)]
     return any(e.op == "check_index" for e in expressions(roots))
+
+
+def needs_no_sizes(kernel: Kernel) -> bool:
+    """Whether a kernel does the same whatever the sizes that stay open until the program runs."""
+    if not is_static([d for b in kernel.buffers() for d in b.shape]):
+        return False
+    roots = [kernel.tasks, *(e for s in walk(kernel.body) for e in operands(s))]
+    return not any(isinstance(d, Dim) for e in expressions(roots) for d in _dimensions(e))
+
+
+def _dimensions(e: Expr) -> Sequence[Dimension]:
+    """The dimensions that an expression itself holds."""
+    if e.op == "affine":
+        coefficients, constant = e.attr
+        return [*coefficients, constant]
+    return [e.attr] if e.op == "dim" else []

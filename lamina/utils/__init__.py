@@ -1,6 +1,6 @@
 """Small helpers around training: seeds, labels, scaling."""
 
-from lamina.data import PyDataset, bucket_by_length, pad_sequences
+from lamina.data import PyDataset, bucket_by_length, pad_sequences, timeseries_dataset_from_array
 from lamina.objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -18,5 +18,5 @@ Sequence = PyDataset
 __all__ = [
     "CustomObjectScope", "PyDataset", "Sequence", "bucket_by_length", "clear_session", "custom_object_scope",
     "get_custom_objects", "normalize", "pad_sequences", "register_keras_serializable", "set_random_seed",
-    "to_categorical",
+    "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip

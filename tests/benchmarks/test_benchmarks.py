@@ -81,7 +81,9 @@ def test_what_is_measured_of_networks_is_positive(name: str, tmp_path: Path) -> 
     assert all(result["median"] > 0 for result in lamina_results(name, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["process", "overhead", "predict", "call", "first-call", "import", "memory"])
+@pytest.mark.parametrize(
+    "name", ["process", "overhead", "predict", "call", "first-call", "import", "memory", "compile-length"]
+)
 def test_workload_runs_for_lamina(name: str) -> None:
     done = command("--quick", "--repeats", "1", "--only", name, "--peers", "lamina")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -157,3 +159,36 @@ def test_a_peer_that_fails_says_why() -> None:
 
 def test_every_workload_measures_lamina() -> None:
     assert all("lamina" in workload.peers for workload in WORKLOADS.values())
+
+
+def test_below_a_table_stands_who_ran_and_who_did_not() -> None:
+    peers = dict.fromkeys(("lamina", "peak", "torch", "jax-jit"))
+    workload = Workload("w", "title", "ms", lambda quick: [], peers)  # type: ignore[arg-type]
+    results = [Result("lamina", [1.0]), Result("torch", failed="no such thing")]
+    case = Measured(workload, Case("case"), "all", results)
+    asked = ["lamina", "peak", "torch"]
+    expected = "  peers: ran: lamina; did not run: torch; not found: peak; not asked for: jax-jit"
+    assert table.peers_line(case, asked) == expected
+    assert "not found: peak, jax-jit" in table.peers_line(case)
+
+
+def test_a_missing_environment_is_named_with_what_it_lacks(tmp_path: Path) -> None:
+    places = ("--envs", f"torch={tmp_path / 'python'}", "--envs", str(tmp_path))
+    done = command("--quick", "--repeats", "1", "--only", "line", "--peers", "lamina,torch", *places)
+    assert done.returncode == 0, done.stderr
+    assert "NOT FOUND: torch (needs torch in one environment; looked in " in done.stdout
+    assert str(tmp_path) in done.stdout
+    assert "ran: lamina; not found: torch; not asked for:" in done.stdout
+    assert f"{tmp_path}: left out (no environment in this folder)" in done.stderr
+
+
+def test_help_tells_how_to_measure_a_part() -> None:
+    done = command("--help")
+    assert done.returncode == 0
+    assert all(text in done.stdout for text in ("--only", "--case", "--peers", "--quick", "examples:", "three minutes"))
+
+
+def test_parts_of_names_that_leave_no_case_are_an_error() -> None:
+    done = command("--quick", "--only", "line", "--peers", "lamina", "--case", "knitting")
+    assert done.returncode == 1
+    assert "no case was measured" in done.stderr

@@ -118,3 +118,26 @@ def test_equal_programs_of_several_models_keep_their_own():
 def test_a_profile_of_prediction_leaves_packing_out():
     profile = network().profile(X)
     assert all(k.kind != "packing" for k in profile.kernels if k.in_step)
+
+
+def test_what_depends_on_the_size_of_the_batch_is_not_kept():
+    weight = keras.Variable(np.ones((3,), "float32"))
+
+    @keras.function
+    def mean(x):
+        return ops.sum(x * (weight / ops.shape(x)[0]), axis=0)
+
+    for rows in (4, 8, 2, 5):
+        np.testing.assert_allclose(mean(np.ones((rows, 3), "float32")), np.ones(3), rtol=1e-6)
+
+
+def test_the_last_batch_of_training_is_smaller(monkeypatch):
+    results = []
+    for interpret in (True, False):
+        monkeypatch.setattr(config, "interpret", interpret)
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+        x = np.arange(48, dtype="float32").reshape(12, 4)
+        results.append(model.fit(x, x[:, :2], batch_size=5, epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*results, rtol=1e-4)

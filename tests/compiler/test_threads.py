@@ -61,6 +61,14 @@ def scattered(rows):
     return Graph((x, i, table), (p.tanh(taken), p.cumulative_sum(x, 1)), ((table, sums),), name="scattered")
 
 
+def scattered_in_stretches(rows):
+    """Rows long enough for several tasks to own a part of each; and a scatter on a later axis."""
+    x, i = input_node((rows, 3, 200), "float32"), input_node((rows,), "int64")
+    table, wide = input_node((50, 3, 200), "float32"), input_node((40, 50), "float32")
+    across = p.scatter_add(wide, i, p.transpose(p.reduce_sum(p.reshape(x, (rows, 40, 15)), (2,)), (1, 0)), 1)
+    return Graph((x, i, table, wide), (p.scatter_add(table, i, x, 0), across), name="scattered in stretches")
+
+
 def shuffled(rows):
     key = input_node((2,), "uint32")
     bits = p.random_bits(key, (rows, COLUMNS))
@@ -69,7 +77,7 @@ def shuffled(rows):
     return Graph((key,), (kept, bits, order), name="shuffled")
 
 
-GRAPHS = [folds, rows_at_a_time, adam, products, scattered, shuffled]
+GRAPHS = [folds, rows_at_a_time, adam, products, scattered, scattered_in_stretches, shuffled]
 
 
 def given(graph: Graph, rng: np.random.Generator) -> list[np.ndarray]:
@@ -100,7 +108,9 @@ def test_same_bits_at_any_number_of_threads(make, rows, rng):
         assert_same_bits(other, results[0], graph.name)
 
 
-@pytest.mark.parametrize("make", [folds, rows_at_a_time, adam, products], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make", [folds, rows_at_a_time, adam, products, scattered_in_stretches], ids=lambda make: make.__name__
+)
 def test_large_kernels_have_many_tasks(make):
     tasks = [k.tasks for k in plan(make(ROWS)).kernels]
     assert max(t.attr for t in tasks if t.op == "const") >= 4

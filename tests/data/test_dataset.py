@@ -26,7 +26,7 @@ def test_arrays_are_kept_in_place():
         ((X[:0], Y[:0]), r"x is empty: its shape is \(0, 2\)"),
         ((np.float32(3),), "x is a single number"),
         ((X, 3), "y is a single number"),
-        ((X, Y, np.ones((10, 3))), r"one number for each sample.*\(10, 3\)"),
+        ((X, Y, 3.0), r"sample_weight is a single number"),
         (({},), "empty dict"),
     ],
 )
@@ -61,6 +61,22 @@ def test_split_errors():
 @pytest.mark.parametrize("y", [[0, 1, 2, 1], [[0], [1], [2], [1]], [0.0, 1.0, 2.0, 1.0], np.eye(3)[[0, 1, 2, 1]]])
 def test_class_weights(y):
     np.testing.assert_array_equal(class_weights(np.asarray(y), {0: 2.0, 2: 0.5}), [2, 1, 0.5, 1])
+
+
+def test_class_weights_of_steps():
+    weights = {0: 2.0, 2: 0.5}
+    np.testing.assert_array_equal(class_weights(np.array([[[0], [1]], [[2], [2]]]), weights), [[2, 1], [0.5, 0.5]])
+    np.testing.assert_array_equal(class_weights(np.eye(3)[[[0, 1], [2, 2]]], weights), [[2, 1], [0.5, 0.5]])
+    with pytest.raises(DataError, match=r"give them a last axis of 1: y\[\.\.\., None\]"):
+        class_weights(np.array([[0, 1], [2, 2]]), weights)
+
+
+def test_weights_of_samples_and_steps_multiply():
+    y = np.array([[[0], [1]], [[1], [1]]])
+    found = ArrayData.of(X[:2], y, [3.0, 5.0]).weighted({1: 2.0}).weights
+    np.testing.assert_array_equal(found, [[3, 6], [10, 10]])
+    with pytest.raises(DataError, match=r"sample_weight of shape \(2, 3\) does not go with class_weight"):
+        ArrayData.of(X[:2], y, np.ones((2, 3))).weighted({1: 2.0})
 
 
 def test_class_and_sample_weights_multiply():

@@ -120,3 +120,23 @@ def test_fit_on_batches_of_several_lengths(rng: np.random.Generator) -> None:
     model.compile("adam", loss=losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0))
     history = model.fit(dataset, epochs=5, verbose=0).history["loss"]
     assert history[-1] < history[0]
+
+
+def test_fit_passes_over_padding_by_weights_or_by_masks(rng: np.random.Generator) -> None:
+    given = sequences(rng, 30)
+    options = {"batch_size": 8, "boundaries": [1, 10, 20], "seed": 2}
+    weighed = data.bucket_by_length(given, given, weigh_steps=True, **options)
+    plain = data.bucket_by_length(given, given, **options)
+
+    def tagger(mask: bool) -> models.Sequential:
+        table = layers.Embedding(9, 8, mask_zero=mask)
+        model = models.Sequential([layers.Input((None,), dtype="int32"), table, layers.Dense(9)])
+        model.set_weights([np.sin(np.arange(w.size, dtype="float32")).reshape(w.shape) for w in model.get_weights()])
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        model.compile("sgd", loss, weighted_metrics=["accuracy"])
+        return model
+
+    first = tagger(False).fit(weighed, epochs=2, verbose=0).history
+    second = tagger(True).fit(plain, epochs=2, verbose=0).history
+    np.testing.assert_allclose(first["loss"], second["loss"], rtol=1e-4)
+    np.testing.assert_allclose(first["accuracy"], second["accuracy"], rtol=1e-4)

@@ -43,6 +43,60 @@ def test_merging_layers_join_masks() -> None:
     assert mask_of(layers.Add()([first, np.ones((2, 4, 6), "float32")])) is None
     joined = mask_of(layers.Concatenate(axis=1)([first, second]))
     np.testing.assert_array_equal(joined, np.concatenate([MASK, MASK[:, ::-1]], 1))
+    np.testing.assert_array_equal(mask_of(layers.Concatenate()([first, second])), MASK | MASK[:, ::-1])
+    half = layers.Concatenate(axis=1)([first, np.ones((2, 3, 6), "float32")])
+    np.testing.assert_array_equal(mask_of(half), np.concatenate([MASK, np.ones((2, 3), bool)], 1))
+    assert np.asarray(mask_of(layers.Concatenate()([first, np.ones((2, 4, 1), "float32")]))).all()
+
+
+PAIR = np.array(
+    [[[[0.1, -0.1], [0, 0], [-0.5, 0.4]], [[0, 0], [-0.7, -1.3], [-0.6, 0]]],
+     [[[-2.3, -0.2], [0, 0], [0, 0]], [[0.4, 1], [-0.1, 1.4], [-0.7, 0.4]]]], "float32",
+)  # fmt: skip
+# What Keras 3.15 gives for both masked, and for the first alone.
+MERGED = {
+    "Multiply": (
+        [[[-0.23, 0.02], [0, 0], [-0.5, 0.4]], [[0.4, 1], [0.07, -1.82], [0.42, 0]]],
+        [[[-0.23, 0.02], [0, 0], [0, 0]], [[0.4, 1], [0.07, -1.82], [0.42, 0]]],
+    ),
+    "Maximum": (
+        [[[0.1, -0.1], [0, 0], [-0.5, 0.4]], [[0.4, 1], [-0.1, 1.4], [-0.6, 0.4]]],
+        [[[0.1, -0.1], [0, 0], [0, 0.4]], [[0.4, 1], [-0.1, 1.4], [-0.6, 0.4]]],
+    ),
+    "Minimum": (
+        [[[-2.3, -0.2], [0, 0], [-0.5, 0.4]], [[0.4, 1], [-0.7, -1.3], [-0.7, 0]]],
+        [[[-2.3, -0.2], [0, 0], [-0.5, 0]], [[0.4, 1], [-0.7, -1.3], [-0.7, 0]]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(MERGED))
+def test_products_and_extremes_pass_over_what_is_masked(name: str, executor: str) -> None:
+    both, half = MERGED[name]
+    first, second = (layers.Masking()(x) for x in PAIR)
+    merged = getattr(layers, name)()([first, second])
+    np.testing.assert_allclose(merged, both, atol=1e-6)
+    np.testing.assert_array_equal(mask_of(merged), [[1, 0, 1], [1, 1, 1]])
+    merged = getattr(layers, name)()([first, PAIR[1]])
+    np.testing.assert_allclose(merged, half, atol=1e-6)
+    assert mask_of(merged) is None
+    inputs = [layers.Input((3, 2)), layers.Input((3, 2))]
+    model = models.Model(inputs, getattr(layers, name)()([layers.Masking()(x) for x in inputs]))
+    np.testing.assert_allclose(model.predict(list(PAIR), verbose=0), both, atol=1e-6)
+
+
+def test_a_lambda_has_the_mask_that_it_is_given() -> None:
+    seen = []
+
+    def doubled(x: Any, mask: Any = None) -> Any:
+        seen.append(mask)
+        return x * 2
+
+    x = embedded()
+    np.testing.assert_array_equal(mask_of(layers.Lambda(doubled, mask=lambda x, m: m)(x)), MASK)
+    np.testing.assert_array_equal(mask_of(layers.Lambda(lambda x: x, mask=ops.convert_to_tensor(MASK))(x)), MASK)
+    np.testing.assert_array_equal(seen[0], MASK)
+    assert mask_of(layers.Lambda(lambda x: x + 1)(x)) is None
 
 
 def test_a_pool_takes_the_mask() -> None:

@@ -201,3 +201,18 @@ def test_layers_keep_their_own_training_flag():
     x = np.zeros((1, 1), np.float32)
     assert float(model.predict(x, verbose=0)[0, 0]) == 0.0
     assert float(model(x, training=True)[0, 0]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("sample", "given"),
+    [((5, 1), (8, 5)), ((4, 4, 1), (8, 4, 4)), ((5,), (8, 5, 1)), ((None, 1), (8, 5)), ((1,), (8,))],
+)
+def test_a_last_axis_of_one_may_be_missing_or_too_many(sample, given):
+    model = Sequential([Input(sample), Dense(2)])
+    x = np.arange(np.prod(given), dtype="float32").reshape(given)
+    whole = x.reshape(8, *(size or given[1] for size in sample))
+    expected = model.predict(whole, verbose=0)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-6)
+    np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.fit(x, expected, verbose=0).history["loss"][0])

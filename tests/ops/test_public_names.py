@@ -10,7 +10,7 @@ import pytest
 from lamina import ops
 from lamina.ops import image, linalg, nn, numpy
 
-FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "elementwise",
+FAMILIES = ["activations", "control", "conversion", "convolution", "creation", "crossentropy", "ctc", "elementwise",
             "indexing", "logic", "normalization", "pooling", "products", "ranking", "reduction", "shaping",
             "statistics", "transcendental"]  # fmt: skip
 

@@ -61,8 +61,23 @@ class Concatenate(Merge):
         masks = self._check_masks(inputs, mask)
         if all(m is None for m in masks):
             return None
+        ranks = {len(m.shape) for m in masks if m is not None}
+        rank = min(ranks)
+        if len(ranks) == 1 and rank < len(inputs[0].shape):
+            return self._of_steps(inputs, masks, rank)
         parts = [_full_mask(x, m) for x, m in zip(inputs, masks)]
         return ops.any(ops.concatenate(parts, axis=self.axis), axis=-1)
+
+    def _of_steps(self, inputs: Any, masks: list[Any], rank: int) -> Any:
+        """The mask of the output, where masks are for the first `rank` axes."""
+        parts = [ops.ones(ops.shape(x)[:rank], dtype="bool") if m is None else m for x, m in zip(inputs, masks)]
+        axis = self.axis % len(inputs[0].shape)
+        if axis < rank:
+            return ops.concatenate(parts, axis=axis)
+        result = parts[0]
+        for part in parts[1:]:
+            result = ops.logical_or(result, part)
+        return result
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis}
