@@ -7,19 +7,15 @@ All threads run `lamina_run(context, thread, threads)` together. The context is 
 from __future__ import annotations
 
 import functools
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
-from lamina.codegen.emitter import KernelEmitter
-from lamina.codegen.modules import ModuleWriter
-from lamina.codegen.routines import write_routine
+from lamina.codegen.kernel_modules import KernelModules, body_text, function_name
 from lamina.codegen.stages import StageWriter
 from lamina.graph.loop import BATCH
 from lamina.schedule.expr import Buffer
 from lamina.schedule.loops import Kernel
-from lamina.schedule.printer import format_kernel
 from lamina.schedule.regions import Item, Region
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
@@ -59,22 +55,24 @@ class Stage:
     Attributes:
         streams: buffers of which a step (an epoch) sees its own rows.
         steady: buffers of weights, of which the schedule keeps something from call to call.
+        texts: the texts of kernels, as far as they are known.
     """
 
     name: str
     schedule: Schedule
     streams: frozenset[Buffer] = frozenset()
     steady: frozenset[Buffer] = frozenset()
+    texts: Mapping[Kernel, str] = field(default_factory=dict)
 
     @functools.cached_property
     def bodies(self) -> list[str]:
         """The texts of the kernels without their names: equal texts, equal machine code."""
-        return [format_kernel(kernel).split("\n", 1)[1] for kernel in self.schedule.kernels]
+        return [self.texts.get(kernel) or body_text(kernel) for kernel in self.schedule.kernels]
 
     @functools.cached_property
     def functions(self) -> list[str]:
         """The name of each kernel's function; equal kernels share one."""
-        return ["kernel_" + hashlib.sha256(body.encode()).hexdigest()[:12] for body in self.bodies]
+        return [function_name(body) for body in self.bodies]
 
 
 def buffer_table(stages: Sequence[Stage]) -> list[Buffer]:
@@ -159,21 +157,14 @@ class ProgramWriter:
 
     def text(self) -> str:
         """The whole program as one module."""
-        return "".join(self.modules(None))
+        return self.last_module(KernelModules(self.symbols, self.target))
 
-    def modules(self, most_lines: int | None) -> Iterator[str]:
-        """The modules that make up the program, each as soon as it is written; the last one has the entry.
-
-        Args:
-            most_lines: where a module is so long, another one begins; None for a single one.
-        """
-        writer = ModuleWriter()
+    def last_module(self, kernels: KernelModules) -> str:
+        """The module with the entry, and with the kernels that were not written before."""
+        writer = kernels.writer
         for stage in self.stages.values():
-            for kernel, name in zip(stage.schedule.kernels, stage.functions):
-                if not writer.has(name):
-                    self._kernel(writer, kernel, name)
-                if most_lines is not None and writer.lines >= most_lines:
-                    yield writer.finish()
+            for kernel in stage.schedule.kernels:
+                kernels.add(kernel)
         for name in dict.fromkeys(n for s in self.stages.values() for n in s.functions):
             writer.use(name)
         stages = [
@@ -182,21 +173,11 @@ class ProgramWriter:
         ]
         entry = self._loop() if "body" in self.stages else self._single()
         marks = [self.marking.text] if self.marking else []
-        yield writer.finish_program([self.barrier, *marks, *stages, entry])
+        return writer.finish_program([self.barrier, *marks, *stages, entry])
 
     def _temporary(self) -> str:
         self._count += 1
         return f"%r{self._count}"
-
-    def _kernel(self, writer: ModuleWriter, kernel: Kernel, name: str) -> None:
-        """The function of a kernel, with the routines that it calls."""
-        for routine in kernel.routines():
-            text = write_routine(routine, self.target)
-            if writer.has(text.name):
-                writer.use(text.name)
-            else:
-                writer.add(text.name, text.text)
-        writer.add(name, KernelEmitter(kernel, name, self.symbols, self.target).emit())
 
     def _first_number(self, name: str) -> int:
         """The number of a stage's first kernel; the kernels of all stages are numbered one after the other."""

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lamina.base.config import config
+from lamina.compiler.ahead import Ahead
 from lamina.graph import Graph, Node
 from lamina.graph.loop import BATCH
 
 if TYPE_CHECKING:
     from lamina.codegen.driver import Marking, ProgramWriter, Stage
+    from lamina.codegen.kernel_modules import KernelModules
     from lamina.runtime.program import Program
     from lamina.schedule.expr import Buffer
+    from lamina.schedule.loops import Kernel
 
 # Modules of about so many lines of LLVM text are compiled side by side; each takes some tens of milliseconds.
 _MODULE_LINES = 3000
@@ -59,6 +62,7 @@ class Compilation:
         self._streams = streams
         self._steady = steady - {state for graph in graphs.values() for state, _ in graph.updates}
         self._check = check
+        self._watch: Callable[[Kernel], None] | None = None
 
     @functools.cached_property
     def graphs(self) -> dict[str, Graph]:
@@ -80,14 +84,21 @@ class Compilation:
         with _no_garbage_collection():
             for name, graph in self.graphs.items():
                 repeated = name in ("main", "body")
-                plan = schedule(graph, self.target, inputs, self._steady if repeated else ())
+                steady_inputs = self._steady if repeated else ()
+                plan = schedule(graph, self.target, inputs, steady_inputs, self._watch)
                 inputs.update(plan.inputs)
                 moving = set(plan.outputs) if name in ("body", "epilogue") else set()
                 if name == "body":
                     moving |= {plan.inputs[n] for n in self._streams}
                 steady = frozenset(plan.inputs[n] for n in graph.inputs if n in self._steady)
-                stages.append(Stage(name, plan, frozenset(moving), steady))
+                stages.append(Stage(name, plan, frozenset(moving), steady, self._kernels.bodies))
         return stages
+
+    @functools.cached_property
+    def _kernels(self) -> KernelModules:
+        from lamina.codegen.kernel_modules import KernelModules
+
+        return KernelModules(self.symbols, self.target)
 
     @functools.cached_property
     def text(self) -> str:
@@ -146,13 +157,20 @@ class Compilation:
                 if data is not None:
                     library = native.load(native.split_objects(data), [ENTRY])
                     return Program(library, ENTRY, ProgramPlan.from_pieces(pieces))
-            plan = ProgramPlan.of(self.stages, self.symbols)
-            key = self.key()
-            data = cache.get(key)
-            if data is None:
-                modules = self._writer().modules(_MODULE_LINES)
-                data = native.join_objects(native.compile_objects(modules, self.target, config.threads))
-                cache.put(key, data)
+            # Other graphs seldom come to the same machine code: it is compiled while its cache key is being found.
+            ahead = Ahead(
+                self._kernels, lambda text: native.compile_object(text, self.target), config.threads, _MODULE_LINES
+            )
+            self._watch = ahead.take if plan_key or not config.cache else None
+            try:
+                plan = ProgramPlan.of(self.stages, self.symbols)
+                key = self.key()
+                data = cache.get(key)
+                if data is None:
+                    data = native.join_objects(ahead.objects(self._writer().last_module(self._kernels)))
+                    cache.put(key, data)
+            finally:
+                ahead.stop()
             made = plan.to_pieces()
             if plan_key and made is not None:
                 cache.put(plan_key, native.join_objects([key.encode(), *made]))

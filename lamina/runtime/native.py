@@ -12,7 +12,7 @@ import functools
 import itertools
 import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lamina.base.errors import CompileError
@@ -101,32 +101,6 @@ def compile_object(text: str, target: Target, *, effort: int = EFFORT) -> bytes:
     """
     module, machine = _optimized(text, target, effort)
     return _emitted(module, machine)
-
-
-def compile_objects(texts: Iterable[str], target: Target, workers: int) -> list[bytes]:
-    """Compiles several modules side by side, and while the later ones are still being written.
-
-    Args:
-        texts: the modules, perhaps as they are made.
-        workers: threads that compile.
-
-    Raises:
-        CompileError: if a text is not valid.
-    """
-    _binding()
-    remaining = iter(texts)
-    first = list(itertools.islice(remaining, 2))
-    if len(first) < 2 or workers == 1:
-        return [compile_object(text, target) for text in itertools.chain(first, remaining)]
-    from concurrent.futures import ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(workers, "lamina-compile")
-    try:
-        jobs = [pool.submit(compile_object, text, target) for text in itertools.chain(first, remaining)]
-        return [job.result() for job in jobs]
-    finally:
-        # After an interrupt: what has not begun is not wanted any more.
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def join_objects(objects: Sequence[bytes]) -> bytes:

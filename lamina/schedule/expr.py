@@ -311,8 +311,9 @@ class Builder:
     def substitute(self, e: Expr, mapping: Mapping[Expr, Expr], memo: dict[Expr, Expr] | None = None) -> Expr:
         """`e` with some expressions replaced, simplified anew."""
         memo = {} if memo is None else memo
-        for item in _post_order(e, lambda x: x in mapping or x in memo):
-            memo[item] = mapping[item] if item in mapping else self._rebuild(item, [memo[a] for a in item.args])
+        for item in expressions([e], lambda x: x in mapping or x in memo):
+            if item not in memo:
+                memo[item] = mapping[item] if item in mapping else self._rebuild(item, [memo[a] for a in item.args])
         return memo[e]
 
     def _rebuild(self, e: Expr, args: list[Expr]) -> Expr:
@@ -362,22 +363,6 @@ def _at_most(a: Dimension, b: Dimension) -> bool:
     return gap.constant >= 0 and all(c >= 0 for _, c in gap.terms)
 
 
-def _post_order(root: Expr, stop: Callable[[Expr], bool]) -> Iterable[Expr]:
-    """Expressions below `root`, operands first; nothing below those where `stop` holds."""
-    stack = [(root, False)]
-    seen: set[Expr] = set()
-    while stack:
-        e, ready = stack.pop()
-        if e in seen:
-            continue
-        if ready or not e.args or stop(e):
-            seen.add(e)
-            yield e
-        else:
-            stack.append((e, True))
-            stack.extend((a, False) for a in e.args)
-
-
 def expressions(roots: Iterable[Expr], known: Callable[[Expr], bool] | None = None) -> list[Expr]:
     """Every expression that the roots need, operands first, each once.
 
@@ -385,8 +370,16 @@ def expressions(roots: Iterable[Expr], known: Callable[[Expr], bool] | None = No
         known: what holds for it needs nothing below it.
     """
     seen: dict[Expr, None] = {}
-    stop = seen.__contains__ if known is None else lambda e: e in seen or known(e)
     for root in roots:
-        for e in _post_order(root, stop):
-            seen.setdefault(e)
+        stack = [root]
+        while stack:
+            e = stack.pop()
+            if e in seen:
+                continue
+            below = [a for a in e.args if a not in seen]
+            if not below or (known is not None and known(e)):
+                seen[e] = None
+            else:
+                stack.append(e)
+                stack += below
     return list(seen)

@@ -115,7 +115,7 @@ class Call:
 Statement = Union[Store, Declare, Update, Collapse, Loop, Call]
 
 
-@dataclass
+@dataclass(eq=False)
 class Kernel:
     """One function of the native program. It does not change once it is made.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.base.errors import CompileError
@@ -126,6 +126,7 @@ def schedule(
     target: Target,
     state_buffers: Mapping[Node, Buffer] | None = None,
     steady: Collection[Node] = (),
+    watch: Callable[[Kernel], None] | None = None,
 ) -> Schedule:
     """Cuts a graph into kernels.
 
@@ -133,8 +134,9 @@ def schedule(
         target: the machine, by whose vectors contractions are tiled.
         state_buffers: buffers of inputs that other stages of the same program share.
         steady: inputs that seldom change from one call to the next: weights that are only read.
+        watch: called with every kernel as soon as it is made.
     """
-    return Scheduler(graph, target, state_buffers or {}).run(steady)
+    return Scheduler(graph, target, state_buffers or {}, watch=watch).run(steady)
 
 
 def _own_roots(graph: Graph) -> Graph:
@@ -160,6 +162,7 @@ class Scheduler:
         known: buffers of inputs that are there already; goals: likewise of the outputs, in order.
         aliases: of the whole stage.
         prefix: for the names of kernels and buffers.
+        watch: called with every kernel as soon as it is made.
     """
 
     def __init__(
@@ -170,17 +173,18 @@ class Scheduler:
         goals: Sequence[Buffer] = (),
         aliases: dict[Buffer, Buffer] | None = None,
         prefix: str = "",
+        watch: Callable[[Kernel], None] | None = None,
     ):
         self.graph = _own_roots(graph)
         self.target = target
         self.memory = Places()
         self.aliases = {} if aliases is None else aliases
         self.known, self.goals = known, goals
-        self.prefix = prefix
+        self.prefix, self.watch = prefix, watch
 
     def inside(self, graph: Graph, known: Mapping[Node, Buffer], goals: Sequence[Buffer], prefix: str) -> Scheduler:
         """A scheduler for a body in this graph."""
-        return Scheduler(graph, self.target, known, goals, self.aliases, prefix)
+        return Scheduler(graph, self.target, known, goals, self.aliases, prefix, self.watch)
 
     def run(self, steady: Collection[Node] = ()) -> Schedule:
         """The whole stage."""
@@ -224,6 +228,9 @@ class Scheduler:
                 items += ControlItems(self, group, name).items()
                 continue
             made = self._lower(group, name)
+            if self.watch is not None:
+                for kernel in made:
+                    self.watch(kernel)
             items += made
             homes.update(dict.fromkeys(group.nodes, made))
         for state, new in graph.updates:
@@ -278,9 +285,13 @@ class Scheduler:
         """Lets every reader of a state run before the new value is written; says for which states that works."""
         home = {n: g for g in groups for n in g.nodes}
         in_place: set[Node] = set()
+        reading: dict[Node, dict[Group, None]] = {state: {} for state, _ in self.graph.updates}
+        for group in groups:
+            for read in (n for m in group.members for n in m.reads if n in reading):
+                reading[read][group] = None
         for state, new in self.graph.updates:
             writer = home[new]
-            readers = [g for g in groups if g is not writer and any(state in m.reads for m in g.members)]
+            readers = [g for g in reading[state] if g is not writer]
             if any(reaches(reader, writer) for reader in readers):
                 continue
             writer.needs.update(readers)

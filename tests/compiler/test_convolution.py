@@ -97,7 +97,8 @@ WINOGRAD = {
     "whole squares": (BATCH, 2, 8, 12, 64, 48, 1),
     "parts of squares": (BATCH, 3, 7, 9, 48, 52, 1),
     "no border": (BATCH, 2, 10, 11, 50, 48, 0),
-    "one picture": (1, 1, 6, 8, 48, 48, 1),
+    "one picture": (1, 1, 10, 12, 48, 48, 1),
+    "too few squares": (BATCH, 1, 6, 8, 48, 48, 1),
     "no picture": (BATCH, 0, 8, 8, 48, 48, 1),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,16 @@ def test_several_modules_come_back_from_the_cache(monkeypatch, rng):
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
 
 
-def test_an_error_in_one_of_several_modules_is_told():
-    from lamina.schedule.target import host_target
-
-    texts = ["define void @a() { ret void }", "define void @b() { nonsense }", "define void @c() { ret void }"]
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_one_of_several_modules_is_told(monkeypatch, workers):
+    monkeypatch.setattr(compilation, "_MODULE_LINES", 100)
+    config.cache, config.threads = False, workers
+    compile_, calls = native.compile_object, itertools.count()
+    monkeypatch.setattr(
+        native, "compile_object", lambda text, target: compile_("nonsense" if next(calls) == 1 else text, target)
+    )
     with pytest.raises(CompileError, match="not valid"):
-        native.compile_objects(texts, host_target(), 2)
+        compile_graph(many_products(), interpret=False)
 
 
 def test_the_garbage_collector_is_left_as_it_was():

@@ -144,6 +144,6 @@ def test_objects_joined_for_the_cache_come_apart_again():
 def test_modules_compiled_side_by_side_are_linked_with_each_other():
     inner = "define hidden i64 @inner(i64 %x) { %y = mul i64 %x, 3 ret i64 %y }"
     outer = "declare hidden i64 @inner(i64) define i64 @outer(i64 %x) { %y = call i64 @inner(i64 %x) ret i64 %y }"
-    objects = native.compile_objects(iter([inner, outer]), host_targets()[0], 2)
+    objects = [native.compile_object(text, host_targets()[0]) for text in (inner, outer)]
     library = native.load(objects, ["outer"])
     assert library.function("outer", ctypes.c_int64, ctypes.c_int64)(14) == 42
