@@ -10,15 +10,19 @@ from typing import Any
 
 def describe() -> dict[str, Any]:
     """CPU, cores that this process may use, system, Python, and how busy the machine is with other work."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     return {
         "cpu": _cpu(),
-        "cores": cores,
+        "cores": cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "load": load,
     }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu() -> str:

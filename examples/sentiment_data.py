@@ -51,7 +51,7 @@ class Vocabulary:
     """The words that two sentences of the training set have, each with a number from 2 up."""
 
     def __init__(self, sentences):
-        counts = Counter(word for sentence in sentences for word in set(words_of(sentence)))
+        counts = Counter(word for sentence in sentences for word in dict.fromkeys(words_of(sentence)))
         known = [word for word, count in counts.most_common() if count > 1]
         self.numbers = {word: number for number, word in enumerate(known, start=2)}
 
@@ -77,8 +77,8 @@ def arguments(description):
 def load(options):
     """The vocabulary, and sentences as rows of numbers with their labels, for training and for testing.
 
-    A fifth of the sentences, chosen by chance, is for testing. The sizes and rates of the networks were chosen on parts of
-    the other four, without a look at it.
+    A fifth of the sentences, chosen by chance, is for testing. The sizes and rates of the networks were chosen on parts
+    of the other four fifths, without a look at it.
     """
     if options.download and not options.quick:
         download(options.data)

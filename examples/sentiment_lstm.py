@@ -3,7 +3,8 @@
 Run it with `python examples/sentiment_lstm.py --data FOLDER "Your own sentence."`, with `--download` to fetch the
 sentences first, or with `--quick` for a try on made-up ones that needs no data.
 
-Trained on 8,484 sentences it judges RESULT of 2,121 others rightly.
+Trained on 8,484 sentences, which takes seconds, it judges 77.0 % of 2,121 others rightly. That is no more than counting
+words does (naive Bayes, 77.5 %): to learn what their order says, networks want more sentences than these.
 """
 
 from time import perf_counter
@@ -19,9 +20,9 @@ epochs = options.epochs or (10 if options.quick else 5)
 keras.utils.set_random_seed(1)
 vocabulary, (x_train, y_train), (x_test, y_test) = sentiment_data.load(options)
 
-# Each word is 64 numbers that are learnt. `mask_zero` marks the padding, which the LSTM and the mean over time skip. With
-# so few sentences the network would learn them by heart: so while it trains, three words of ten are blotted out whole,
-# and half of the numbers of the others.
+# Each word is 64 numbers that are learnt. `mask_zero` marks the padding, which the LSTM and the mean over time skip.
+# The network would learn so few sentences by heart: so while it trains, three words of ten are blotted out whole, and
+# half of the numbers of the others.
 model = keras.Sequential(
     [
         keras.Input((sentiment_data.LENGTH,), dtype="int32"),

@@ -1,9 +1,10 @@
 """Is a sentence of a film review good or bad? A transformer: each word looks at all the others.
 
-Run it with `python examples/sentiment_transformer.py --data FOLDER "Your own sentence."`, with `--download` to fetch the
-sentences first, or with `--quick` for a try on made-up ones that needs no data.
+Run it with `python examples/sentiment_transformer.py --data FOLDER "Your own sentence."`, with `--download` to fetch
+the sentences first, or with `--quick` for a try on made-up ones that needs no data.
 
-Trained on 8,484 sentences it judges RESULT of 2,121 others rightly.
+Trained on 8,484 sentences, which takes seconds, it judges 76.8 % of 2,121 others rightly. That is no more than
+counting words does (naive Bayes, 77.5 %): to learn what their order says, networks want more sentences than these.
 """
 
 from time import perf_counter
@@ -31,12 +32,11 @@ epochs = options.epochs or (20 if options.quick else 6)
 keras.utils.set_random_seed(1)
 vocabulary, (x_train, y_train), (x_test, y_test) = sentiment_data.load(options)
 
-# A word is the sum of what it is and of where it stands, both learnt: attention itself knows no order. `mask_zero` marks
-# the padding, at which nobody looks and which the mean over time skips (`layers.add` keeps it, a bare `+` would not). Dropout of whole words and of numbers keeps the
-# network from learning the few sentences by heart.
+# A word is the sum of what it is and of where it stands, both learnt: attention itself knows no order. `mask_zero`
+# marks the padding, at which no word looks and which the mean over time skips; `layers.add` hands the mask on, which a
+# bare `+` would not. Dropout of whole words and of numbers keeps the network from learning the few sentences by heart.
 words = keras.Input((LENGTH,), dtype="int32")
-x = layers.Embedding(len(vocabulary), SIZE, mask_zero=True)(words)
-x = layers.add([x, layers.PositionEmbedding(LENGTH)(x)])
+x = layers.TokenAndPositionEmbedding(len(vocabulary), LENGTH, SIZE, mask_zero=True)(words)
 x = layers.Dropout(0.2, noise_shape=(None, LENGTH, 1))(x)
 x = layers.Dropout(0.5)(x)
 x = block(x)

@@ -14,8 +14,8 @@ degrees Celsius, beside those of simpler rules:
     a linear rule              2.10   2.68   2.84
     the network                2.08   2.64   2.80
 
-It is clearly better than both rules of thumb, and hardly than the linear one: the weather of a single place, once a day,
-does not tell more about the next.
+It is clearly better than both rules of thumb, and hardly than the linear one: the weather of a single place, once a
+day, does not tell more about the next.
 """
 
 import csv
@@ -69,7 +69,7 @@ def load(options):
 
 
 def usual(rows, values):
-    """What is usual at each day's time of the year: waves of a year and of half a year through all years but the last."""
+    """What is usual at each day's time of the year: waves of a year and half a year through all years but the last."""
     days = [date(*map(int, row["date"].split("/"))).timetuple().tm_yday for row in rows]
     angle = 2 * np.pi * np.array(days) / 365.25
     waves = np.stack([np.ones(len(rows)), *(f(n * angle) for n in (1, 2) for f in (np.sin, np.cos))], axis=1)

@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from lamina.tensor.function import function
 
 _SUBMODULES = (
-    "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "generation", "initializers",
-    "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "random", "regularizers", "utils",
+    "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "generation",
+    "initializers", "layers", "losses", "metrics", "mixed_precision", "models", "ops", "optimizers", "random",
+    "regularizers", "utils",
 )  # fmt: skip
 
 # Where names come from; a module stands for its own attribute of that name.

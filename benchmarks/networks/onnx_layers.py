@@ -11,13 +11,34 @@ from benchmarks.networks.network import Network
 _OPSET = 17
 
 
-class OnnxLayers:
-    """Answers a definition with names of values, and keeps the nodes that make them."""
+class OnnxNodes:
+    """Answers to a definition are names of values; here are the nodes that make them, and their weights."""
 
     def __init__(self, weights):
         self._weights = iter(weights)
         self.nodes: list = []
         self.initializers: list = []
+
+    def _node(self, kind, operands, arrays=(), more=(), **attributes):
+        """Adds a node; returns the name of its result.
+
+        Args:
+            arrays: weights, that come after the other operands.
+            more: names of further results.
+        """
+        result = f"value-{len(self.nodes)}"
+        operands = [*operands, *map(self._weight, arrays)]
+        self.nodes.append(helper.make_node(kind, operands, [result, *more], **attributes))
+        return result
+
+    def _weight(self, array):
+        name = f"weight-{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+
+class OnnxLayers(OnnxNodes):
+    """Answers a definition of a convolutional network."""
 
     def conv(self, x, filters, size, strides=1, padding=0, use_bias=False, activation=None):
         kernel, *bias = next(self._weights)
@@ -62,28 +83,24 @@ class OnnxLayers:
     def concatenate(self, x, y):
         return self._node("Concat", [x, y], axis=1)
 
-    def _node(self, kind, operands, arrays=(), **attributes):
-        for array in arrays:
-            name = f"weight-{len(self.initializers)}"
-            self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-            operands = [*operands, name]
-        result = f"value-{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, operands, [result], **attributes))
-        return result
-
 
 def onnx_model(network: Network, shape, weights, batch: int) -> bytes:
     """The network for batches of one size, as the bytes of an ONNX file."""
     rows, columns, channels = shape
     layers = OnnxLayers(weights)
     output = network.define(layers, "input")
-    graph = helper.make_graph(
-        layers.nodes,
-        network.name,
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, channels, rows, columns])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
-        layers.initializers,
-    )
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, channels, rows, columns])
+    return onnx_file(layers, [given], [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)])
+
+
+def onnx_file(made: OnnxNodes, inputs, outputs, *domains: str) -> bytes:
+    """The bytes of an ONNX file.
+
+    Args:
+        inputs, outputs: descriptions of values.
+        domains: of operators beyond those of the standard.
+    """
+    graph = helper.make_graph(made.nodes, "network", inputs, outputs, made.initializers)
+    opsets = [helper.make_opsetid("", _OPSET), *(helper.make_opsetid(domain, 1) for domain in domains)]
     # The version of the format that this operator set came with: runtimes refuse versions newer than themselves.
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=8)
-    return model.SerializeToString()
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()

@@ -109,17 +109,21 @@ def initial_weights(plan: Plan, seed: int = 1, trained: bool = False) -> Weights
     """Weights by layer, in the order of definition; kernels are drawn as He et al. do.
 
     Args:
-        trained: statistics and scales of the normalisations differ from channel to channel, as after training.
+        trained: biases, and statistics and scales of the normalisations, differ from channel to channel, as after
+            training.
     """
     rng = np.random.default_rng(seed)
     norm = _trained_norm if trained else _new_norm
-    return [norm(rng, layer) if layer.kind == "norm" else _kernel(rng, layer) for layer in plan.layers]
+    return [norm(rng, layer) if layer.kind == "norm" else _kernel(rng, layer, trained) for layer in plan.layers]
 
 
-def _kernel(rng: np.random.Generator, layer: PlannedLayer) -> list[np.ndarray]:
-    kernel, *bias = layer.shapes
+def _kernel(rng: np.random.Generator, layer: PlannedLayer, trained: bool) -> list[np.ndarray]:
+    kernel, *biases = layer.shapes
     scale = np.float32((2 / layer.fan_in) ** 0.5)
-    return [scale * rng.standard_normal(kernel, "float32"), *(np.zeros(shape, "float32") for shape in bias)]
+    drawn = [scale * rng.standard_normal(kernel, "float32")]
+    if not trained:
+        return drawn + [np.zeros(shape, "float32") for shape in biases]
+    return drawn + [rng.normal(0, 0.1, shape).astype("float32") for shape in biases]
 
 
 def _new_norm(rng: np.random.Generator, layer: PlannedLayer) -> list[np.ndarray]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks.machine import cores
 from benchmarks.networks import NETWORKS
 from benchmarks.networks.network import Network
 from benchmarks.networks.plan import Plan, Weights, from_arrays, initial_weights, to_arrays
@@ -93,7 +93,7 @@ def onnxruntime(network: Network, weights: Weights, x: np.ndarray) -> Forward:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = cores()
     session = onnxruntime.InferenceSession(_onnx(network, weights, x), options, providers=["CPUExecutionProvider"])
     return lambda x: session.run(None, {"input": x})[0]
 
@@ -102,7 +102,7 @@ def openvino(network: Network, weights: Weights, x: np.ndarray) -> Forward:
     import openvino
 
     core = openvino.Core()
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": _threads()}
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": cores()}
     compiled = core.compile_model(core.read_model(_onnx(network, weights, x)), "CPU", settings)
     return lambda x: compiled(x)[0]
 
@@ -119,7 +119,7 @@ def litert(network: Network, weights: Weights, x: np.ndarray) -> Forward:
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, "tf_saved_model", verbose=False, input_signature=[keras.InputSpec("float32", x.shape)])
         content = tensorflow.lite.TFLiteConverter.from_saved_model(folder).convert()
-    interpreter = Interpreter(model_content=content, num_threads=_threads())
+    interpreter = Interpreter(model_content=content, num_threads=cores())
     interpreter.allocate_tensors()
     first, last = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
@@ -136,10 +136,6 @@ def _onnx(network: Network, weights: Weights, x: np.ndarray) -> bytes:
 
     batch, channels, rows, columns = x.shape
     return onnx_model(network, (rows, columns, channels), weights, batch)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 WORKLOAD = Workload(

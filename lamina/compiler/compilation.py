@@ -84,8 +84,7 @@ class Compilation:
         with _no_garbage_collection():
             for name, graph in self.graphs.items():
                 repeated = name in ("main", "body")
-                steady_inputs = self._steady if repeated else ()
-                plan = schedule(graph, self.target, inputs, steady_inputs, self._watch)
+                plan = schedule(graph, self.target, inputs, self._steady, repeated, self._watch)
                 inputs.update(plan.inputs)
                 moving = set(plan.outputs) if name in ("body", "epilogue") else set()
                 if name == "body":

@@ -1,9 +1,10 @@
 """Loops made smaller: what need not be done step by step is done for all steps at once, outside.
 
 A product of a step's input with a weight is one product of all inputs, before the loop. A product that only goes into
-an output, or into a sum over all steps (the gradient of a weight), is one product after it. What nobody reads is left
-out. Carries whose values are wanted at every step are kept in one array. Loops that differ only in their outputs, as a
-loop and the one that its gradient runs again, are one loop.
+an output, or into a sum over all steps (the gradient of a weight), is one product after it. In training, products with
+weights that stay in the nearest caches are left where they are. What nobody reads is left out. Carries whose values are
+wanted at every step are kept in one array. Loops that differ only in their outputs, as a loop and the one that its
+gradient runs again, are one loop.
 """
 
 from __future__ import annotations

@@ -114,6 +114,16 @@ def same_cast(node: Node) -> Node | None:
     return inner if inner.dtype == node.dtype else None
 
 
+def cast_back(node: Node) -> Node | None:
+    """A half float that was widened and is rounded again is what it was."""
+    inner = node.inputs[0]
+    if inner.primitive is not p.CAST:
+        return None
+    first = inner.inputs[0]
+    wide = first.dtype != dtypes.compute_dtype(first.dtype) and inner.dtype in ("float32", "float64")
+    return first if wide and first.dtype == node.dtype else None
+
+
 def reshape_again(node: Node) -> Node | None:
     inner = node.inputs[0]
     if inner.shape == node.shape:
@@ -191,7 +201,7 @@ RULES: dict[Primitive | None, Sequence[Rule]] = {
     p.DIVIDE: [_neutral(1, 1), divide_by_number],
     p.POWER: [simple_power],
     p.NEGATE: [double_negate],
-    p.CAST: [same_cast],
+    p.CAST: [same_cast, cast_back],
     p.CONTRACT: [widen_halves],
     p.PAD: [copy_what_is_padded],
     p.CONCATENATE: [copy_what_is_concatenated],

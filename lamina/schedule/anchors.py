@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from lamina.base import dtypes
 from lamina.base.dims import element_count
 from lamina.graph import CONSTANT, INPUT, Graph, Node
-from lamina.primitives import RESHAPE
+from lamina.primitives import CAST, RESHAPE
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory, views_between
 from lamina.schedule.places import Part, find_parts, stack_base
+from lamina.schedule.triangles import number_after
 
 # What recomputing costs, in plain operations; above this a shared node is stored instead.
 CHEAP_CONE = 4
@@ -35,6 +37,7 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
         if node.kind == "contract":
             forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
             views.update(view for operand in node.inputs for view in views_between(operand))
+            forced.update(user for user in users[node] if _chooses(user, node, users) or _rounds(user))
         if node.kind == "control":
             forced.update(wanted for wanted in given_to_loop(node) if is_inline(wanted))
     # What a loop is given lies in memory of its own.
@@ -53,6 +56,16 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
             anchors.add(node)
         readers[node] = paths
     return {n: None for n in order if n in anchors}, parts
+
+
+def _chooses(user: Node, product: Node, users: dict[Node, list[Node]]) -> bool:
+    """Whether this is all that becomes of a product, and part of it is not wanted: it is then stored instead."""
+    return len(users[product]) == 1 and user.inputs[1:2] == (product,) and number_after(user) is not None
+
+
+def _rounds(user: Node) -> bool:
+    """Whether a result is narrowed: it is then stored so, and not as wide as it was summed up."""
+    return user.primitive is CAST and dtypes.compute_dtype(user.dtype) != user.dtype
 
 
 def given_to_loop(node: Node) -> list[Node]:

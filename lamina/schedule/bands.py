@@ -9,8 +9,9 @@ from lamina.schedule.expr import INDEX, Expr
 from lamina.schedule.loops import Kernel, Loop, Statement
 from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.tasks import MOST_TASKS, cut
-from lamina.schedule.tiles import Band, GoalInPlace, GoalScratch, LeftInPlace, tile_bound
+from lamina.schedule.tiles import Band, Goal, GoalInPlace, GoalScratch, LeftInPlace, tile_bound
 from lamina.schedule.tiling import Tiling, known, round_up, share
+from lamina.schedule.triangles import Triangle
 
 # Columns of C that are finished together: a scratch band of them stays in the level-1 cache.
 SCRATCH_COLUMNS = 512
@@ -18,10 +19,11 @@ SCRATCH_COLUMNS = 512
 EVEN_BLOCKS = 2
 
 
-def multiply_bands(t: Tiling, columns: int | None) -> Kernel:
+def multiply_bands(t: Tiling, columns: int | None, half: Triangle | None = None) -> Kernel:
     """The kernel whose tasks own bands of C.
 
     Args:
+        half: the products that count, None where all do.
         columns: tasks own blocks of so many columns before they own bands; None where a band is as wide as C.
     """
     b, p = t.b, t.product
@@ -42,7 +44,7 @@ def multiply_bands(t: Tiling, columns: int | None) -> Kernel:
         first, last = share(b, b.rem(task, shares), shares, count)
     position = t.position(outer, tile)
     band = t.band(outer, tile, start, end)
-    body = _band(t, band, most)
+    body = _band(t, band if half is None else half.depth(t, band), most, half)
     memo: dict[Expr, Expr] = {}
     places = t.decode(position, outer, tile)
     body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
@@ -71,24 +73,29 @@ def column_block(t: Tiling, few_rows: bool, most_blocks: int) -> int | None:
     return -(-panels // blocks) * t.width
 
 
-def _band(t: Tiling, band: Band, most: int | None) -> Sequence[Statement]:
+def _band(t: Tiling, band: Band, most: int | None, half: Triangle | None) -> Sequence[Statement]:
     """Computes one band and what follows it.
 
     Args:
         most: columns that it may have; None where that is open.
+        half: as of `multiply_bands`.
     """
+
+    def multiply(band: Band, goal: Goal) -> list[Statement]:
+        return t.multiply(band if half is None else half.columns(t, band), left, goal)
+
     b, p = t.b, t.product
     left = LeftInPlace(b, p)
     if t.alone and t.target.has_masks:
-        return t.multiply(band, left, GoalInPlace(b, p, p.out))
+        return multiply(band, GoalInPlace(b, p, p.out))
     block = round_up(min(most or SCRATCH_COLUMNS, SCRATCH_COLUMNS), t.width)
     goal = GoalScratch(b, t.local("tile", t.plan.rows * block), block)
     if most is not None and most <= block:
-        return [*t.multiply(band, left, goal), *t.finish(band, goal)]
+        return [*multiply(band, goal), *t.finish(band, goal)]
     part = b.variable(tile_bound(p.size(p.n), block))
     low = b.add(band.start, b.mul(part, b.const(block, INDEX)))
     narrow = replace(band, start=low, end=b.min(b.add(low, b.const(block, INDEX)), band.end))
-    body = [*t.multiply(narrow, left, goal), *t.finish(narrow, goal)]
+    body = [*multiply(narrow, goal), *t.finish(narrow, goal)]
     extent = b.sub(band.end, band.start)
     parts = b.floordiv(b.add(extent, b.const(block - 1, INDEX)), b.const(block, INDEX))
     return [Loop(part, b.const(0, INDEX), parts, body)]

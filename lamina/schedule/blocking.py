@@ -103,8 +103,13 @@ def tile_shape(target: Target, dtype: str, m: int | None, n: int | None) -> tupl
 
 
 def _width(needed: int, widest: int) -> int:
-    """A width that divides what is needed, if there is one not much narrower than the widest."""
-    return next((width for width in range(widest, widest // 2, -1) if needed % width == 0), widest)
+    """A width that divides what is needed, at best into an even number of panels, if one is about as wide."""
+    widths = range(widest, max(1, widest // 2) - 1, -1)
+    for panels in (2, 1):
+        for width in widths:
+            if needed % (width * panels) == 0:
+                return width
+    return widest
 
 
 def tallest_tile(target: Target, vectors: int) -> int:

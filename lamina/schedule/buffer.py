@@ -12,8 +12,8 @@ class Buffer:
     """A piece of memory that kernels read and write, of one dtype, row-major and contiguous.
 
     Attributes:
-        name: unique in a program; role: `input`, `state`, `output`, `constant`, `temporary`, or `local`
-            (scratch of one thread, alive in one kernel).
+        name: unique in a program; role: `input`, `weight` (an input that seldom changes from call to call), `state`,
+            `output`, `constant`, `temporary`, or `local` (scratch of one thread, alive in one kernel).
         shape: may hold symbols.
     """
 

@@ -29,6 +29,8 @@ from lamina.schedule.places import Places
 from lamina.schedule.product import Product, as_product
 from lamina.schedule.target import Target
 from lamina.schedule.tiling import Tiling, known
+from lamina.schedule.triangles import triangle
+from lamina.schedule.widening import widen_operands
 from lamina.schedule.winograd import Winograd, choose, find_geometry
 
 TILED_DTYPES = ("float32", "float64", "int32", "int64")
@@ -58,18 +60,30 @@ def contraction_kernels(group: Group, memory: Places, name: str, target: Target)
         return None
     geometry = find_geometry(node, product) if config.winograd else None
     if geometry is None:
-        return _tiled(b, group, memory, name, target, product)
+        return _widened(b, group, memory, name, target, product)
     winograd = Winograd(group, memory, name, product, geometry, _Products(target))
-    return choose(winograd, lambda: _tiled(b, group, memory, f"{name}_direct", target, product))
+    return choose(winograd, lambda: _widened(b, group, memory, f"{name}_direct", target, product))
+
+
+def _widened(b: Builder, group: Group, memory: Places, name: str, target: Target, product: Product) -> list[Kernel]:
+    """The product, with copies of operands before it that are kept in another dtype."""
+    if not product.left.casts and not product.right.casts:
+        return _tiled(b, group, memory, name, target, product)
+    node = group.members[0].node
+    found, copies = widen_operands(node, memory, name)
+    wide = as_product(b, node, found, product.out.buffer)
+    assert wide is not None, "copies lie as regularly as what they are copies of"
+    return [*copies, *_tiled(b, group, memory, name, target, wide)]
 
 
 def _tiled(b: Builder, group: Group, memory: Places, name: str, target: Target, product: Product) -> list[Kernel]:
     """The product as one, with a copy of B before it where that pays."""
     t = Tiling(b, group, memory, name, target, product, _plan(product, target, group.members[0].node.dtype))
     before = [pack_right(t)] if t.plan.pack_b != "none" else []
-    kernels = _in_order(t)
+    half = triangle(t)
+    kernels = _in_order(t) if half is None else [multiply_bands(t, None, half)]
     places = product.size(product.outer) * product.size(product.m) * product.size(product.n)
-    kernels[0].flops = 2 * product.depth * places
+    kernels[0].flops = (2 if half is None else 1) * product.depth * places
     return [*before, *kernels]
 
 
@@ -130,7 +144,8 @@ def _packing(p: Product, target: Target, dtype: str, plan: Blocking) -> str:
     transposed = p.stride(p.right, p.n) != 1
     if plan.pack_b == "edge" or (not target.has_masks and not (isinstance(n, int) and n % lanes == 0)):
         return "transposed" if transposed else "panels"
-    if transposed or not p.levels_in_place:
+    kept = p.right.buffer.role == "weight" and isinstance(n, int) and n >= lanes
+    if transposed or not p.levels_in_place or kept:
         return "panels"
     of_right = [x for x in p.outer if p.right.strides.get(x, 0) != 0]
     if plan.pack_b == "panels" and target.has_masks and (of_right or isinstance(p.depth, Dim)):

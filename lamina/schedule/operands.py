@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lamina import primitives
+from lamina.base import dtypes
 from lamina.base.dims import Dim, Dimension
 from lamina.graph import CONSTANT, INPUT, Node
 from lamina.schedule.expr import Buffer, Builder, Expr
@@ -23,17 +24,29 @@ VIEWS = (
 
 @dataclass(frozen=True)
 class Strided:
-    """Elements at `offset + sum(stride of label * index of label)` of a buffer; strides count elements."""
+    """Elements at `offset + sum(stride of label * index of label)` of a buffer; strides count elements.
+
+    Attributes:
+        casts: dtypes that an element is cast to where it is read, one after the other.
+    """
 
     buffer: Buffer
     offset: Dimension
     strides: dict[str, Dimension]
+    casts: tuple[str, ...] = ()
+
+    def element(self, b: Builder, index: Expr) -> Expr:
+        """The element at a position in the buffer."""
+        value = b.load(self.buffer, index)
+        for dtype in self.casts:
+            value = b.cast(value, dtype)
+        return value
 
 
 def view_base(node: Node) -> Node | None:
     """The node whose memory `node` is a regular view of, None where it is not one."""
     base = node
-    while base.primitive in VIEWS:
+    while base.primitive in VIEWS or is_cast_in_reading(base):
         base = base.inputs[0]
     if is_scalar_constant(base):
         return None
@@ -47,6 +60,18 @@ def view_base(node: Node) -> Node | None:
 
     found = strided(builder, node, variables, labels, resolve)
     return base if found is not None else None
+
+
+def is_cast_in_reading(node: Node) -> bool:
+    """Whether a cast is never worth memory: a half float widened, or what comes from outside rounded to one."""
+    if node.primitive is not primitives.CAST:
+        return False
+    source = node.inputs[0]
+    if dtypes.compute_dtype(source.dtype) != source.dtype:
+        return node.dtype == dtypes.compute_dtype(source.dtype)
+    while source.primitive in VIEWS:
+        source = source.inputs[0]
+    return source.primitive is INPUT and dtypes.compute_dtype(node.dtype) == source.dtype != node.dtype
 
 
 def views_between(operand: Node) -> list[Node]:
@@ -64,6 +89,10 @@ def strided(
 ) -> Strided | None:
     """The layout of `node` over loop variables with these labels, None where it is not regular."""
     element = Lowering(b, resolve).value(node, variables)
+    casts: list[str] = []
+    while element.op == "cast":
+        casts.insert(0, element.dtype)
+        element = element.args[0]
     if element.op != "load":
         return None
     index = element.args[0]
@@ -77,7 +106,7 @@ def strided(
     if any(atom not in known for atom in terms):
         return None
     strides = dict.fromkeys(labels, 0) | {known[atom]: stride for atom, stride in terms.items()}
-    return Strided(element.attr, offset, strides)
+    return Strided(element.attr, offset, strides, tuple(casts))
 
 
 def needs_memory(node: Node) -> Node | None:

@@ -126,6 +126,7 @@ def schedule(
     target: Target,
     state_buffers: Mapping[Node, Buffer] | None = None,
     steady: Collection[Node] = (),
+    keep: bool = True,
     watch: Callable[[Kernel], None] | None = None,
 ) -> Schedule:
     """Cuts a graph into kernels.
@@ -134,9 +135,10 @@ def schedule(
         target: the machine, by whose vectors contractions are tiled.
         state_buffers: buffers of inputs that other stages of the same program share.
         steady: inputs that seldom change from one call to the next: weights that are only read.
+        keep: whether what is made of them alone is to be kept from call to call.
         watch: called with every kernel as soon as it is made.
     """
-    return Scheduler(graph, target, state_buffers or {}, watch=watch).run(steady)
+    return Scheduler(graph, target, state_buffers or {}, watch=watch, steady=steady).run(keep)
 
 
 def _own_roots(graph: Graph) -> Graph:
@@ -163,6 +165,7 @@ class Scheduler:
         aliases: of the whole stage.
         prefix: for the names of kernels and buffers.
         watch: called with every kernel as soon as it is made.
+        steady: inputs that seldom change from one call to the next.
     """
 
     def __init__(
@@ -174,21 +177,26 @@ class Scheduler:
         aliases: dict[Buffer, Buffer] | None = None,
         prefix: str = "",
         watch: Callable[[Kernel], None] | None = None,
+        steady: Collection[Node] = (),
     ):
         self.graph = _own_roots(graph)
         self.target = target
         self.memory = Places()
         self.aliases = {} if aliases is None else aliases
         self.known, self.goals = known, goals
-        self.prefix, self.watch = prefix, watch
+        self.prefix, self.watch, self.steady = prefix, watch, steady
 
     def inside(self, graph: Graph, known: Mapping[Node, Buffer], goals: Sequence[Buffer], prefix: str) -> Scheduler:
         """A scheduler for a body in this graph."""
         return Scheduler(graph, self.target, known, goals, self.aliases, prefix, self.watch)
 
-    def run(self, steady: Collection[Node] = ()) -> Schedule:
-        """The whole stage."""
-        kept, items = self._split_kept(self.items(), steady)
+    def run(self, keep: bool) -> Schedule:
+        """The whole stage.
+
+        Args:
+            keep: whether what is made of weights alone is to be kept from call to call.
+        """
+        kept, items = self._split_kept(self.items()) if keep else ([], self.items())
         items = [*kept, *items]
         kernels, graph = kernels_of(items), self.graph
         inputs = {n: self.memory[n] for n in graph.inputs}
@@ -206,9 +214,9 @@ class Scheduler:
         result.kept = len(kept)
         return result
 
-    def _split_kept(self, items: list[Item], steady: Collection[Node]) -> tuple[list[Kernel], list[Item]]:
+    def _split_kept(self, items: list[Item]) -> tuple[list[Kernel], list[Item]]:
         """Splits off the kernels that make something of weights alone, whose sizes are then known."""
-        weights = [self.memory[n] for n in self.graph.inputs if n in steady]
+        weights = [self.memory[n] for n in self.graph.inputs if self.memory[n].role == "weight"]
         return split_still(items, weights, self.aliases, (), needs_no_sizes)
 
     def items(self) -> list[Item]:
@@ -244,7 +252,7 @@ class Scheduler:
     def _leaf_buffers(self) -> None:
         states = {state for state, _ in self.graph.updates}
         for number, node in enumerate(self.graph.inputs):
-            role = "state" if node in states else "input"
+            role = "state" if node in states else "weight" if node in self.steady else "input"
             known = self.known.get(node)
             self.memory[node] = known or Buffer(f"in{number}", node.shape, node.dtype, role)
         self.memory.update(zip(self.graph.outputs, self.goals))

@@ -21,6 +21,7 @@ class Band:
         row: first row; height: how many there are.
         start, end: columns.
         depth: where each level of k begins; counts: how far it goes.
+        even: whether the columns are whole tiles for sure.
     """
 
     outer: Mapping[str, Expr]
@@ -30,6 +31,7 @@ class Band:
     end: Expr
     depth: Sequence[Expr]
     counts: Sequence[Expr]
+    even: bool = False
 
 
 class LeftInPlace:
@@ -227,7 +229,7 @@ class TileCalls:
         if whole.op != "const" or whole.attr:
             full = call(b.add(band.start, b.mul(number, width)), self.vectors, None)
             statements.append(Loop(number, zero, whole, [full]))
-        rest = b.sub(extent, b.mul(whole, width))
+        rest = b.const(0, INDEX) if band.even else b.sub(extent, b.mul(whole, width))
         last = b.add(band.start, b.mul(whole, width))
         if rest.op == "const":
             partial = rest if rest.attr % self.lanes and self.masks else None

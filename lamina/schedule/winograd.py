@@ -97,7 +97,7 @@ def choose(winograd: Winograd, direct: Callable[[], list[Kernel]]) -> list[Kerne
     count = winograd.count
     if isinstance(count, int):
         return winograd.kernels() if count >= LEAST_SQUARES else direct()
-    if winograd.p.right.buffer.role == "state" or winograd.down * winograd.across >= LEAST_SQUARES:
+    if winograd.p.right.buffer.role != "weight" or winograd.down * winograd.across >= LEAST_SQUARES:
         return winograd.kernels()
     b, one = winograd.b, winograd.b.const(1, INDEX)
     many = b.min(one, b.floordiv(b.dim(count), b.const(LEAST_SQUARES, INDEX)))
@@ -163,7 +163,7 @@ class Winograd:
 
         def tap(i: int, j: int) -> Expr:
             at = {g.tap_down: b.const(i, INDEX), g.tap_across: b.const(j, INDEX), g.inner: inner, g.outer: outer}
-            return b.load(self.p.right.buffer, place(b, self.p.right, at))
+            return self.p.right.element(b, place(b, self.p.right, at))
 
         taps = [[tap(i, j) for j in range(TAPS)] for i in range(TAPS)]
         line, item = (inner, outer) if along_outer else (outer, inner)
@@ -183,7 +183,7 @@ class Winograd:
             row, row_inside = self._within(y, i, self.down, self.height)
             column, column_inside = self._within(x, j, self.across, self.width)
             at = {g.down: row, g.across: column, g.inner: channel} | ({g.batch: batch} if g.batch else {})
-            value = b.load(p.left.buffer, place(b, p.left, at))
+            value = p.left.element(b, place(b, p.left, at))
             for inside in (row_inside, column_inside):
                 value = value if inside is None else b.select(inside, value, b.const(0, "float32"))
             return value

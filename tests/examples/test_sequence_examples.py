@@ -1,4 +1,4 @@
-"""The examples that judge, hear and forecast sequences, at small size; the real data in full where LAMINA_DATA has it."""
+"""The examples that judge, hear and forecast sequences: on made-up data, and on the real where LAMINA_DATA has it."""
 
 from __future__ import annotations
 

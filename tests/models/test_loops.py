@@ -8,7 +8,7 @@ import pytest
 import lamina as keras
 from lamina import ops
 from lamina.base.config import config
-from lamina.tensor import GradientTape, Variable, function
+from lamina.tensor import GradientTape, TensorSpec, Variable, function
 
 
 class Recurrent(keras.layers.Layer):
@@ -74,3 +74,40 @@ def test_loop_outside_of_layers_is_part_of_a_model(data):
     before = model.evaluate(*data, verbose=0)
     model.fit(*data, epochs=5, verbose=0)
     assert model.evaluate(*data, verbose=0) < before
+
+
+def mixed(x, u):
+    """A loop over rows by themselves within one that takes their mean, another without a state, one in a branch."""
+    begin = ops.zeros((ops.shape(x)[1], 4))
+
+    def inner(h, entry):
+        h = ops.tanh(h @ u + entry)
+        return h, ops.exp(h)
+
+    def outer(h, _):
+        h, ys = ops.scan(inner, h, x)
+        return h - ops.mean(h, axis=0, keepdims=True), ops.sum(ys, axis=0)
+
+    found = [*ops.scan(outer, begin, ops.arange(3)), ops.map(lambda entry: ops.tanh(entry @ u), x)]
+    return [*found, ops.cond(ops.sum(x) > 0, lambda: ops.scan(inner, begin, x)[0], lambda: begin)]
+
+
+@pytest.mark.parametrize("rows", [1, 5, 19])
+def test_loops_in_loops_on_any_number_of_threads(rng, rows, monkeypatch):
+    def slopes(x, u):
+        with GradientTape() as tape:
+            tape.watch(u)
+            loss = sum(ops.sum(y * y) for y in mixed(x, u))
+        return [loss, tape.gradient(loss, u)]
+
+    x, u = (rng.normal(size=s).astype("float32") * 0.4 + 0.05 for s in ((4, rows, 4), (4, 4)))
+    run = function(slopes, input_signature=[TensorSpec((4, None, 4)), TensorSpec((4, 4))])
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(config, "threads", threads)
+        found.append([v.numpy() for v in run(x, u)])
+    for a, b, c in zip(*found):
+        assert a.tobytes() == b.tobytes() == c.tobytes()
+    expected = slopes(ops.convert_to_tensor(x), ops.convert_to_tensor(u))
+    for a, b in zip(found[0], expected):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-4, atol=1e-4)
