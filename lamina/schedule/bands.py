@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lamina.schedule.expr import INDEX, Expr
-from lamina.schedule.loops import Kernel, Loop, Statement
+from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement
 from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.tasks import MOST_TASKS, cut
 from lamina.schedule.tiles import Band, Goal, GoalInPlace, GoalScratch, LeftInPlace, tile_bound
@@ -44,12 +44,26 @@ def multiply_bands(t: Tiling, columns: int | None, half: Triangle | None = None)
         first, last = share(b, b.rem(task, shares), shares, count)
     position = t.position(outer, tile)
     band = t.band(outer, tile, start, end)
-    body = _band(t, band if half is None else half.depth(t, band), most, half)
+    body = [*_fetch_next(t, band), *_band(t, band if half is None else half.depth(t, band), most, half)]
     memo: dict[Expr, Expr] = {}
     places = t.decode(position, outer, tile)
     body = [rewrite(s, lambda e: b.substitute(e, places, memo)) for s in body]
     loop = Loop(position, first, last, body)
     return Kernel(t.name, tasks, task, [loop], t.locals, label=describe(t.group.nodes))
+
+
+def _fetch_next(t: Tiling, band: Band) -> list[Statement]:
+    """Asks for the rows of A of the next band but one, where they lie one after the other and come from far away."""
+    b, p = t.b, t.product
+    size = known(p.size(p.m)) * known(p.size(p.outer)) * known(p.depth) * t.size
+    depth, stride = p.depth, p.stride(p.left, p.m)
+    if size <= t.target.caches[1] or len(p.levels) != 1 or not isinstance(depth, int) or stride != depth:
+        return []
+    rows = b.const(t.plan.rows, INDEX)
+    next_row = p.place(b, p.left, band.outer, [b.const(0, INDEX)], m=b.add(band.row, b.const(2 * t.plan.rows, INDEX)))
+    return [
+        Call(Routine("fetch_rows", t.dtype, 0), [Address(p.left.buffer, next_row), b.dim(stride), rows, b.dim(depth)])
+    ]
 
 
 def column_block(t: Tiling, few_rows: bool, most_blocks: int) -> int | None:
