@@ -36,6 +36,7 @@ class PositionEmbedding(Layer):
 
     def __init__(self, sequence_length: int, initializer: Any = "glorot_uniform", **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.sequence_length = positive_integer(self._title(), "sequence_length", sequence_length)
         self.initializer = initializers.get(initializer)
 
@@ -61,9 +62,6 @@ class PositionEmbedding(Layer):
         else:
             vectors = ops.take(self.position_embeddings, positions, axis=0)
         return ops.broadcast_to(vectors, inputs.dims)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """None: every step has a position."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -25,6 +25,7 @@ class SinePositionEncoding(Layer):
 
     def __init__(self, max_wavelength: float = 10000, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.max_wavelength = max_wavelength
         self.built = True
 
@@ -38,9 +39,6 @@ class SinePositionEncoding(Layer):
         angles = ops.expand_dims(positions, 1) * ops.expand_dims(frequencies, 0)
         waves = ops.where(ops.equal(places % 2, 0), ops.sin(angles), ops.cos(angles))
         return ops.broadcast_to(ops.cast(waves, self.compute_dtype), inputs.dims)
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """None: every step has a position."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
