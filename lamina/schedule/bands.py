@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lamina.schedule.expr import INDEX, Expr
+from lamina.schedule.long_sums import copy_left
 from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statement
 from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.tasks import MOST_TASKS, cut
-from lamina.schedule.tiles import Band, Goal, GoalInPlace, GoalScratch, LeftInPlace, tile_bound
+from lamina.schedule.tiles import Band, Goal, GoalInPlace, GoalScratch, Left, LeftCopied, LeftInPlace, tile_bound
 from lamina.schedule.tiling import Tiling, known, round_up, share
 from lamina.schedule.triangles import Triangle
 
@@ -59,6 +60,8 @@ def _fetch_next(t: Tiling, band: Band) -> list[Statement]:
     depth, stride = p.depth, p.stride(p.left, p.m)
     if size <= t.target.caches[1] or len(p.levels) != 1 or not isinstance(depth, int) or stride != depth:
         return []
+    if p.left.casts:
+        return []  # rows are copied first, in the order in which they lie
     rows = b.const(t.plan.rows, INDEX)
     next_row = p.place(b, p.left, band.outer, [b.const(0, INDEX)], m=b.add(band.row, b.const(2 * t.plan.rows, INDEX)))
     return [
@@ -99,17 +102,31 @@ def _band(t: Tiling, band: Band, most: int | None, half: Triangle | None) -> Seq
         return t.multiply(band if half is None else half.columns(t, band), left, goal)
 
     b, p = t.b, t.product
-    left = LeftInPlace(b, p)
+    left: Left = LeftInPlace(b, p)
+    copying: list[Statement] = []
+    if p.left.casts:
+        adjacent = p.stride(p.left, p.m) == 1 and p.stride(p.left, p.levels[0]) != 1
+        rows = t.local("rows", t.plan.rows * int(p.depth))  # type: ignore[arg-type]
+        left = LeftCopied(b, rows, band.row, t.plan.rows, adjacent)
+        copying = [copy_left(t, band, left)]
     if t.alone and t.target.has_masks:
-        return multiply(band, GoalInPlace(b, p, p.out))
+        return [*copying, *multiply(band, GoalInPlace(b, p, p.out))]
     block = round_up(min(most or SCRATCH_COLUMNS, SCRATCH_COLUMNS), t.width)
     goal = GoalScratch(b, t.local("tile", t.plan.rows * block), block)
     if most is not None and most <= block:
-        return [*multiply(band, goal), *t.finish(band, goal)]
+        return [*copying, *multiply(band, goal), *t.finish(band, goal)]
     part = b.variable(tile_bound(p.size(p.n), block))
     low = b.add(band.start, b.mul(part, b.const(block, INDEX)))
     narrow = replace(band, start=low, end=b.min(b.add(low, b.const(block, INDEX)), band.end))
     body = [*multiply(narrow, goal), *t.finish(narrow, goal)]
     extent = b.sub(band.end, band.start)
     parts = b.floordiv(b.add(extent, b.const(block - 1, INDEX)), b.const(block, INDEX))
-    return [Loop(part, b.const(0, INDEX), parts, body)]
+    return [*copying, Loop(part, b.const(0, INDEX), parts, body)]
+
+
+def copies_rows(t: Tiling) -> bool:
+    """Whether rows of A, kept in another dtype than that of the product, can be cast a band at a time."""
+    p = t.product
+    if not isinstance(p.depth, int) or len(p.levels) > 1 or p.line:
+        return False
+    return p.depth * t.plan.rows * t.size <= t.target.caches[1] // 2

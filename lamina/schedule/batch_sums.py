@@ -102,18 +102,29 @@ class _Blocks:
             column = b.add(b.add(band.start, b.mul(panel, width)), lane)
             source = p.place(b, p.right, band.outer, [b.add(band.depth[0], item)], n=column)
             place = b.add(b.mul(b.add(b.mul(panel, b.const(self.steps, INDEX)), item), width), lane)
-            return Store(self.right.buffer, place, b.load(p.right.buffer, source))
+            return Store(self.right.buffer, place, p.right.element(b, source))
 
         full = Loop(panel, zero, whole, [Loop(lane, zero, width, [copied(panel, lane)], vector=True)])
         left = b.sub(extent, b.mul(whole, width))
         last = Loop(rest, zero, left, [copied(whole, rest)], vector=True)
         return [Loop(item, zero, band.counts[0], [full, last] if left.op != "const" or left.attr else [full])]
 
-    def _copy_left(self, band: Band) -> Call:
+    def _copy_left(self, band: Band) -> Statement:
         """A band of A, step after step of k."""
         t, b, p, zero = self.t, self.t.b, self.t.product, self.t.b.const(0, INDEX)
+        if p.left.casts:
+            return self._cast_left(band)
         source = Address(p.left.buffer, p.place(b, p.left, band.outer, band.depth, m=band.row))
         routine = Routine("pack_rows", t.dtype, self.left_width // t.lanes)
         stride = b.dim(p.stride(p.left, p.levels[0]))
         arguments: list[Address | Expr] = [source, stride, band.counts[0], band.height, Address(self.left, zero)]
         return Call(routine, arguments, [self.left])
+
+    def _cast_left(self, band: Band) -> Loop:
+        """The same, element by element."""
+        b, p, zero = self.t.b, self.t.product, self.t.b.const(0, INDEX)
+        item, line = b.variable(self.steps), b.variable(self.t.plan.rows)
+        source = p.place(b, p.left, band.outer, [b.add(band.depth[0], item)], m=b.add(band.row, line))
+        goal = b.add(b.mul(item, b.const(self.left_width, INDEX)), line)
+        inner = Loop(line, zero, band.height, [Store(self.left, goal, p.left.element(b, source))], vector=True)
+        return Loop(item, zero, band.counts[0], [inner])

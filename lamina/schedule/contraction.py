@@ -17,13 +17,15 @@ from dataclasses import replace
 from lamina.base import dtypes
 from lamina.base.config import config
 from lamina.base.dims import Dim, Dimension
-from lamina.schedule.bands import column_block, multiply_bands
+from lamina.graph import Node
+from lamina.schedule.bands import column_block, copies_rows, multiply_bands
 from lamina.schedule.batch_sums import add_up_blocks, sums_over_batch
 from lamina.schedule.blocking import Blocking, blocking, tallest_tile
 from lamina.schedule.expr import Buffer, Builder
 from lamina.schedule.fusion import Group
 from lamina.schedule.long_sums import add_up, multiply_blocks
 from lamina.schedule.loops import Kernel
+from lamina.schedule.operands import Strided
 from lamina.schedule.panels import pack_right
 from lamina.schedule.places import Places
 from lamina.schedule.product import Product, as_product
@@ -32,6 +34,7 @@ from lamina.schedule.tiling import Tiling, known
 from lamina.schedule.triangles import triangle
 from lamina.schedule.widening import widen_operands
 from lamina.schedule.winograd import Winograd, choose, find_geometry
+from lamina.schedule.winograd_gradient import WinogradGradient, find_kernel_gradient
 
 TILED_DTYPES = ("float32", "float64", "int32", "int64")
 # The tile height of products whose m is open until the program runs: small batches divide by it.
@@ -58,22 +61,46 @@ def contraction_kernels(group: Group, memory: Places, name: str, target: Target)
     product = as_product(b, node, memory, stand_in)
     if product is None or not _worth_tiling(product):
         return None
-    geometry = find_geometry(node, product) if config.winograd else None
+    if not config.winograd:
+        return _widened(b, group, memory, name, target, product)
+    multiply = _Products(target)
+    geometry = find_kernel_gradient(node, product)
+    if geometry is not None:
+        return WinogradGradient(group, memory, name, product, geometry, multiply).kernels()
+    geometry = find_geometry(node, product)
     if geometry is None:
         return _widened(b, group, memory, name, target, product)
-    winograd = Winograd(group, memory, name, product, geometry, _Products(target))
+    winograd = Winograd(group, memory, name, product, geometry, multiply)
     return choose(winograd, lambda: _widened(b, group, memory, f"{name}_direct", target, product))
 
 
 def _widened(b: Builder, group: Group, memory: Places, name: str, target: Target, product: Product) -> list[Kernel]:
-    """The product, with copies of operands before it that are kept in another dtype."""
-    if not product.left.casts and not product.right.casts:
-        return _tiled(b, group, memory, name, target, product)
+    """The product, with copies before it of operands in another dtype, but for those that it copies by parts anyway."""
     node = group.members[0].node
-    found, copies = widen_operands(node, memory, name)
+    t = Tiling(b, group, memory, name, target, product, _plan(product, target, node.dtype))
+    sides = [operand for operand, layout in zip(node.inputs, _in_order_of_inputs(node, product)) if layout.casts
+             and not _copied_by_parts(t, layout)]  # fmt: skip
+    if not sides:
+        return _tiled(b, group, memory, name, target, product)
+    found, copies = widen_operands(node, sides, memory, name)
     wide = as_product(b, node, found, product.out.buffer)
     assert wide is not None, "copies lie as regularly as what they are copies of"
     return [*copies, *_tiled(b, group, memory, name, target, wide)]
+
+
+def _in_order_of_inputs(node: Node, p: Product) -> tuple[Strided, Strided]:
+    """How the operands lie, the first one first."""
+    return (p.left, p.right) if set(p.left.strides) == set(node.attrs["labels"][0]) else (p.right, p.left)
+
+
+def _copied_by_parts(t: Tiling, layout: Strided) -> bool:
+    """Whether the product copies all of an operand that it reads, so that it can cast it then."""
+    p = t.product
+    if _sums_over_pixels(t):
+        return sums_over_batch(t)
+    if layout is p.right:
+        return t.plan.pack_b != "none" and p.stride(p.right, p.n) == 1
+    return copies_rows(t)
 
 
 def _tiled(b: Builder, group: Group, memory: Places, name: str, target: Target, product: Product) -> list[Kernel]:

@@ -121,7 +121,7 @@ class ControlItems:
             self._slice(slices, "output", n, self._result(count + k), 0) for k, n in enumerate(body.outputs[count:])
         ]
         outputs = [*(n for n, keep in zip(body.outputs, kept) if keep), *body.outputs[count:]]
-        updates = [(p, n) for p, n, keep in zip(body.inputs, body.outputs, kept) if not keep]
+        updates = [(p, n) for p, n, keep in zip(body.inputs, body.outputs, kept) if not keep and n is not p]
         graph = Graph(body.inputs, tuple(outputs), tuple(updates), self.name)
         inside = self.outer.inside(graph, given, goals, f"{self.name}_").items()
         hoisted, inside = self._without_still(inside, [given[p] for p in body.inputs[count + steps :]])
@@ -146,7 +146,8 @@ class ControlItems:
         test = attrs["test"]
         question = Graph(test.inputs, test.outputs, (), self.name)
         asked = self.outer.inside(question, given, [flag], f"{self.name}_test_").items()
-        graph = Graph(body.inputs, (), tuple(zip(body.inputs, body.outputs)), self.name)
+        updates = tuple((p, n) for p, n in zip(body.inputs, body.outputs) if n is not p)
+        graph = Graph(body.inputs, (), updates, self.name)
         inside = self.outer.inside(graph, given, [], f"{self.name}_").items()
         hoisted, inside = self._without_still(inside, [given[p] for p in body.inputs[count:]])
         region = Region("while", inside, attrs["most"], test=asked, flag=flag)

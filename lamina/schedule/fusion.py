@@ -160,14 +160,16 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
     """
     home: dict[Node, Group] = {}
     groups: list[Group] = []
+    relations = Relations()
     for node in anchors:
         member = examine(node, anchors)
         if node.kind == "result":
             home[node] = home[node.inputs[0]]
             home[node].members.append(member)
+            relations.note(member, home[node])
             continue
-        needs = {home[n] for n in member.reads if n in home}
-        group = None if node in wholes else _join(member, needs, groups)
+        needs = dict.fromkeys(home[n] for n in member.reads if n in home)
+        group = None if node in wholes else _join(member, needs, relations.of(member, needs))
         if node in wholes:
             group = Group([member], "whole", 0, len(groups))
             groups.append(group)
@@ -177,16 +179,45 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
             style = style if style in ("loops", "contract", "control") else "special"
             group = Group([member], style, depth or 0, len(groups))
             groups.append(group)
-        group.needs.update(needs - {group})
+        relations.note(member, group)
+        group.needs.update(other for other in needs if other is not group)
         home[node] = group
     return order_groups(groups)
 
 
-def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | None:
-    """Puts a member into the latest group that can take it, or says None."""
-    for group in reversed(groups):
-        related = group in needs or _shares_reads(member, group) or member.domain == ()
-        if not related or len(group.members) >= MOST_MEMBERS:
+class Relations:
+    """Which groups a member may join: those that it needs, and those that read the same memory in the same loops, so
+    that together they read it once.
+
+    Parts of one array (the gates of a recurrent cell) count as the same memory: what is computed from them mostly meets
+    again. Of a single number the loops are none, and any group of single numbers may take it.
+    """
+
+    def __init__(self) -> None:
+        self._readers: dict[Node, dict[Group, None]] = {}
+        self._domains: dict[tuple[Dimension, ...], set[Group]] = {}
+
+    def note(self, member: Member, group: Group) -> None:
+        """Notes that a group has a member."""
+        self._domains.setdefault(member.domain, set()).add(group)
+        for node in member.reads:
+            self._readers.setdefault(node, {}).setdefault(group)
+
+    def of(self, member: Member, needs: Collection[Group]) -> list[Group]:
+        """The groups that are related to a member, the latest first."""
+        alike = self._domains.get(member.domain, set())
+        if member.domain == ():
+            found = alike.union(needs)
+        else:
+            shared = (self._readers.get(n, {}) for n in member.reads if _same_or_larger(n, member))
+            found = set(needs).union(*(alike.intersection(readers) for readers in shared))
+        return sorted(found, key=lambda group: -group.number)
+
+
+def _join(member: Member, needs: Collection[Group], related: list[Group]) -> Group | None:
+    """Puts a member into the first of some groups that can take it, or says None."""
+    for group in related:
+        if len(group.members) >= MOST_MEMBERS:
             continue
         if any(reaches(other, group) for other in needs if other is not group):
             continue
@@ -203,17 +234,6 @@ def _join(member: Member, needs: set[Group], groups: list[Group]) -> Group | Non
             group.members.append(member)
             return group
     return None
-
-
-def _shares_reads(member: Member, group: Group) -> bool:
-    """Whether the two read the same memory in the same loops, so that together they read it once.
-
-    Parts of one array (the gates of a recurrent cell) count as the same memory: what is computed from them mostly meets
-    again.
-    """
-    if member.domain == () or not any(member.domain == m.domain for m in group.members):
-        return False
-    return any(n in m.reads and _same_or_larger(n, member) for n in member.reads for m in group.members)
 
 
 def _same_or_larger(node: Node, member: Member) -> bool:

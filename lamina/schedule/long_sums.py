@@ -66,14 +66,14 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int, span: tuple[Expr, Expr]
     k = int(p.depth)  # type: ignore[arg-type]
     goal = GoalInPlace(b, p, t.sums())
     copied = None
-    if plan.pack_a != "none":
+    if plan.pack_a != "none" or p.left.casts:
         buffer = t.local("block", most * plan.rows * plan.kc)
         copied = LeftCopied(b, buffer, b.mul(low, b.const(plan.rows, INDEX)), plan.rows, plan.pack_a == "panels")
 
     def stretch(begin: Expr, count: Expr, again: Expr | bool) -> list[Statement]:
         tile = b.variable(tile_bound(p.size(p.m), plan.rows))
         band = replace(t.band([], tile, *span), depth=[begin], counts=[count])
-        copying = [] if copied is None else [Loop(tile, low, high, [_copy_left(t, band, copied)])]
+        copying = [] if copied is None else [Loop(tile, low, high, [copy_left(t, band, copied)])]
         return [*copying, Loop(tile, low, high, t.multiply(band, copied or LeftInPlace(b, p), goal, again))]
 
     body: list[Statement] = []
@@ -91,13 +91,13 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int, span: tuple[Expr, Expr]
     return body
 
 
-def _copy_left(t: Tiling, band: Band, copied: LeftCopied) -> Statement:
+def copy_left(t: Tiling, band: Band, copied: LeftCopied) -> Statement:
     """Copies one band of A, along whichever axis is contiguous."""
     b, p, plan = t.b, t.product, t.plan
-    line, item, zero = b.variable(plan.rows), b.variable(plan.kc), b.const(0, INDEX)
+    line, item, zero = b.variable(plan.rows), b.variable(p.depth), b.const(0, INDEX)
     source = p.place(b, p.left, band.outer, [b.add(band.depth[0], item)], m=b.add(band.row, line))
     block = b.mul(b.sub(band.row, copied.first_row), band.counts[0])
-    value = b.load(p.left.buffer, source)
+    value = p.left.element(b, source)
     if copied.panels:
         goal = b.add(block, b.add(b.mul(item, b.const(plan.rows, INDEX)), line))
         inner = Loop(line, zero, band.height, [Store(copied.buffer, goal, value)], vector=True)

@@ -11,8 +11,8 @@ from lamina.schedule.loops import Address, Call, Kernel, Loop, Statement, Store,
 def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
     """Whether `new` can be written in the memory of `old` while these kernels run, one after the other.
 
-    It can where the first kernel that writes `new` reads `old` only at the element that the same pass of the same
-    loop then writes, and none after it reads `old` at all.
+    It can where the first kernel that writes `new` reads `old` only at the elements that the same pass of the same
+    loop then writes, and none after it reads `old` at all. A kernel writes no element twice.
     """
     written = False
     for kernel in kernels:
@@ -25,8 +25,19 @@ def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
     return True
 
 
+def only_copies(kernel: Kernel, old: Buffer, new: Buffer) -> bool:
+    """Whether all that a kernel does is to write each element of `old` to the same place in `new`."""
+    stores = [s for s in walk(kernel.body) if not isinstance(s, Loop)]
+    return all(
+        isinstance(s, Store) and s.buffer is new and s.value.op == "load" and s.value.attr is old
+        and s.value.args[0] is s.index
+        for s in stores
+    )  # fmt: skip
+
+
 def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
-    reads_here, writes_here = set(), set()
+    reads_here: set[Expr] = set()
+    writes_here: set[Expr] = set()
     called = False
     for statement in body:
         if isinstance(statement, Loop):
@@ -36,8 +47,10 @@ def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
             if old in reads:
                 return False
             called = called or new in writes
-        for e in _loads(statement, old):
-            reads_here.add(e.args[0])
+        places = {e.args[0] for e in _loads(statement, old)}
+        if (places - reads_here) & writes_here:
+            return False  # a value that this pass has replaced before it was read for the first time
+        reads_here |= places
         if isinstance(statement, Store) and statement.buffer is new:
             writes_here.add(statement.index)
     inner = [s for s in body if isinstance(s, Loop)]
@@ -45,7 +58,7 @@ def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
     if called:
         return not reads_here and not any(_touches(s, old) for s in inner)
     if writes_here:
-        return not touching and len(writes_here) == 1 and reads_here <= writes_here
+        return not touching and reads_here <= writes_here
     if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):
         return False
     if reads_here and touching:

@@ -36,7 +36,7 @@ def _panel(t: Tiling, packed: Buffer, outer: list[str], variables: list[Expr]) -
     depth = b.linear((*(loops.get(x, zero) for x in labels),), tuple(p.extents[x] for x in labels)) if labels else zero
     goal = b.linear((*variables, depth, zero), packed.shape)
     across, along = p.stride(p.right, p.n), p.stride(p.right, run)
-    if across == 1 or along in (0, 1):
+    if not p.right.casts and (across == 1 or along in (0, 1)):
         transposed = across != 1
         routine = Routine("pack_transposed" if transposed else "pack_rows", t.dtype, t.plan.vectors)
         stride = b.dim(across if transposed else along)
@@ -56,13 +56,13 @@ def _panel(t: Tiling, packed: Buffer, outer: list[str], variables: list[Expr]) -
 
 
 def _element_by_element(t: Tiling, packed: Buffer, start: Expr, goal: Expr, columns: Expr, run: str) -> list[Statement]:
-    """B is contiguous along neither axis."""
+    """B is contiguous along neither axis, or in another dtype."""
     b, p, zero = t.b, t.product, t.b.const(0, INDEX)
     width = b.const(t.width, INDEX)
     k, j, rest = b.variable(p.size(run)), b.variable(t.width), b.variable(t.width)
     row = b.add(goal, b.mul(k, width))
     steps = [b.mul(x, b.dim(p.stride(p.right, labels))) for x, labels in ((k, run), (j, p.n))]
-    value = b.load(p.right.buffer, b.add(start, b.add(*steps)))
+    value = p.right.element(b, b.add(start, b.add(*steps)))
     copy = Loop(j, zero, columns, [Store(packed, b.add(row, j), value)], vector=True)
     clear = Loop(rest, columns, width, [Store(packed, b.add(row, rest), b.const(0, t.dtype))], vector=True)
     return [Loop(k, zero, b.dim(p.size(run)), [copy, clear])]

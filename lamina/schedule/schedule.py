@@ -22,7 +22,7 @@ from lamina.schedule.loops import Kernel, Statement, Store
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.memory import Lifetime
 from lamina.schedule.nests import nest
-from lamina.schedule.overwriting import can_overwrite
+from lamina.schedule.overwriting import can_overwrite, only_copies
 from lamina.schedule.places import Places
 from lamina.schedule.plain_contraction import PlainContraction
 from lamina.schedule.regions import Item, Region, Slice, kernels_of, regions_of
@@ -245,6 +245,8 @@ class Scheduler:
             source, target = self.memory[new], self.memory[state]
             if state in in_place and new in homes and can_overwrite(homes[new], target, source):
                 self.aliases[source] = self.aliases.get(target, target)
+                idle = [k for k in homes[new] if only_copies(k, target, source)]
+                items = [item for item in items if item not in idle]
             else:
                 items.append(_copy_kernel(source, target, f"{self.prefix}copy{len(items)}"))
         return items
@@ -304,7 +306,7 @@ class Scheduler:
                 continue
             writer.needs.update(readers)
             in_place.add(state)
-        checking = [g for g in groups if any(_may_check(n) for n in g.nodes)]
+        checking = [g for g in groups if any(_may_check(n, home) for n in g.nodes)]
         for state, new in self.graph.updates:
             writer = home[new]
             if state in in_place:
@@ -335,8 +337,12 @@ def _copy_kernel(source: Buffer, target: Buffer, name: str) -> Kernel:
     return Kernel(name, b.const(1, INDEX), b.variable(MOST_TASKS), body, label="new state")
 
 
-def _may_check(node: Node) -> bool:
-    """Whether computing an anchor may read at places that data gives, and so may find one out of range."""
+def _may_check(node: Node, stored: Collection[Node] = ()) -> bool:
+    """Whether computing an anchor may read at places that data gives, and so may find one out of range.
+
+    Args:
+        stored: nodes with memory, which are not computed again.
+    """
     stack, seen = [node], {node}
     while stack:
         current = stack.pop()
@@ -345,7 +351,7 @@ def _may_check(node: Node) -> bool:
         if current.kind == "control" and any(_may_check(n) for g in bodies(current).values() for n in g.nodes()):
             return True
         for operand in current.inputs:
-            if operand not in seen and is_inline(operand):
+            if operand not in seen and operand not in stored and is_inline(operand):
                 seen.add(operand)
                 stack.append(operand)
     return False

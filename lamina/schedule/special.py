@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lamina import primitives
 from lamina.base import dtypes
 from lamina.graph import Node
+from lamina.primitives.declare import surely_not_negative
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Declare, Kernel, Loop, Statement, Store, Update
@@ -143,6 +144,29 @@ def _add_at(s: SpecialKernels, target: Expr, update: Expr) -> Store:
     return Store(s.out, target, s.b.cast(total, s.node.dtype))
 
 
+def _update_slice(s: SpecialKernels) -> list[Kernel]:
+    """The operand, and then the block into it; a copy from a place to itself is left out later."""
+    b, node = s.b, s.node
+    x, updates = node.inputs[:2]
+    variables = [b.variable(d) for d in updates.shape]
+    place = list(variables)
+    for operand, axis in enumerate(node.attrs["axes"], 2):
+        room = b.sub(b.dim(x.shape[axis]), b.dim(updates.shape[axis]))
+        start = b.max(b.min(b.cast(s.read(operand, ()), INDEX), room), b.const(0, INDEX))
+        place[axis] = b.add(variables[axis], start)
+    value = s.read(1, tuple(variables))
+    body: list[Statement] = [Store(s.out, b.linear(tuple(place), node.shape), b.cast(value, node.dtype))]
+    work = 1
+    # Where nobody knows which of the two is larger, nothing is written beyond the end.
+    inner = [v for v, n in zip(variables, x.shape) if v is variables[-1] or not surely_not_negative(n - v.attr[1])]
+    for v in reversed(inner):
+        end = b.min(b.dim(v.attr[1]), b.dim(x.shape[variables.index(v)]))
+        body = [Loop(v, b.const(0, INDEX), end, body, vector=v is variables[-1])]
+        work *= known(v.attr[1])
+    rows = [v for v in variables if v not in inner]
+    return [_copy_operand(s), spread(b, s.name, rows, body, work, describe([node]))]
+
+
 DIGIT_BITS = 8
 
 
@@ -205,6 +229,7 @@ _BY_PRIMITIVE: dict[object, Callable[[SpecialKernels], list[Kernel]]] = {
     primitives.SCATTER_ADD: _scatter_add,
     primitives.SCATTER_ADD_ALONG_AXIS: _scatter_add_along_axis,
     primitives.RANDOM_PERMUTATION: _random_permutation,
+    primitives.UPDATE_SLICE: _update_slice,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lamina import primitives
 from lamina.base import dtypes
 from lamina.base.dims import element_count
@@ -16,8 +18,8 @@ from lamina.schedule.rows import RowKernel
 from lamina.schedule.tiling import known
 
 
-def widen_operands(node: Node, memory: Places, name: str) -> tuple[Places, list[Kernel]]:
-    """Copies the operands of a contraction that are not kept in its dtype, for as long as it runs.
+def widen_operands(node: Node, operands: Sequence[Node], memory: Places, name: str) -> tuple[Places, list[Kernel]]:
+    """Copies operands of a contraction that are not kept in its dtype, for as long as it runs.
 
     Microkernels read one dtype. Such a copy lives from one kernel to the next, so that a program has room for the
     largest of them, while what lives from the forward pass to the backward one stays narrow.
@@ -27,11 +29,9 @@ def widen_operands(node: Node, memory: Places, name: str) -> tuple[Places, list[
     """
     found = _copied(memory)
     kernels: list[Kernel] = []
-    for side, operand in enumerate(node.inputs):
+    for number, operand in enumerate(operands):
         source = _smallest(operand)
-        if not is_cast_in_reading(operand) and source.dtype == node.dtype:
-            continue
-        buffer = Buffer(f"{name}_wide{side}", source.shape, node.dtype, "temporary")
+        buffer = Buffer(f"{name}_wide{number}", source.shape, node.dtype, "temporary")
         kernels += _copy(source, memory, buffer, describe([node]))
         found[source] = buffer
         found.parts.pop(source, None)

@@ -73,8 +73,9 @@ def test_loop_ir_races_with_nobody(name):
     )
 
 
-def test_sums_over_many_pixels_are_taken_in_parts():
+def test_sums_over_many_pixels_are_taken_in_parts(monkeypatch):
     """More pixels than a part of a sum has, in the middle of which the batch ends; several blocks of columns."""
+    monkeypatch.setattr(config, "winograd", False)
     rng = np.random.default_rng(4)
     x, g = input_node((BATCH, 30, 30, 40), "float32"), input_node((BATCH, 30, 30, 72), "float32")
     gradient = p.convolution_kernel_gradient(x, g, (3, 3, 40, 72), **geometry())
@@ -120,6 +121,28 @@ def test_winograd_is_as_near_as_its_rounding(name):
     for got, wanted in zip(machine_code(graph, arrays), interpret(graph, arrays), strict=True):
         assert got.shape == wanted.shape
         assert np.abs(got - wanted).max(initial=0) <= 1e-4 * np.abs(wanted).max(initial=1)
+
+
+@pytest.mark.parametrize("name", WINOGRAD)
+def test_gradients_of_kernels_are_as_near(name):
+    batch, rows, height, width, channels, filters, padding = WINOGRAD[name]
+    rng = np.random.default_rng(9)
+    inside = 2 * padding - 2
+    x = input_node((batch, height, width, channels), "float32")
+    g = input_node((batch, height + inside, width + inside, filters), "float32")
+    kernel = input_node((3, 3, channels, filters), "float32")
+    gradient = p.convolution_kernel_gradient(x, g, kernel.shape, **geometry(padding=padding))
+    step = p.subtract(kernel, p.multiply(p.full_like(gradient, 0.1), gradient))
+    graph = Graph((x, g, kernel), (gradient,), ((kernel, step),), name)
+    kernels = plan(graph).kernels
+    assert any(k.name.endswith("_results") for k in kernels) and not any("copy" in k.name for k in kernels)
+    arrays = [
+        floats(rng, rows, *x.shape[1:]), floats(rng, rows, *g.shape[1:]), floats(rng, *kernel.shape),
+    ]  # fmt: skip
+    copies = [a.copy() for a in arrays]
+    (got,), (wanted,) = machine_code(graph, arrays), interpret(graph, copies)
+    for one, other in ((got, wanted), (arrays[2], copies[2])):
+        assert np.abs(one - other).max() <= 1e-4 * max(1.0, np.abs(other).max())
 
 
 def test_winograd_is_for_many_channels_and_can_be_switched_off(monkeypatch):
