@@ -24,7 +24,7 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0; 1 if Lamina did not run somewhere, or computed something else than its peers."""
+    """Returns 0; 1 if Lamina was not found, did not run somewhere, or computed something else than its peers."""
     options = _parse(arguments)
     # Ended from outside, the peers' processes are ended too: stopped as they are, they would stay for ever.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _write_json(options.json, machine, places, rows)
     if not rows:
         print("no case was measured: --only and --case leave none", file=sys.stderr)
-    return int(not rows or any(_ours_is_wrong(row) for row in rows))
+    missing = "lamina" in (options.peers or PEERS) and "lamina" not in places
+    return int(not rows or missing or any(_ours_is_wrong(row) for row in rows))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

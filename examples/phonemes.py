@@ -124,7 +124,7 @@ def edits(a, b):
 
 
 def judge(pronounce, pairs):
-    """Says how well a network pronounces words when it is given their letters only, and shows some."""
+    """Says how well a network pronounces words when it is given their letters only; the share of wrong sounds."""
     letters = spelled([word for word, _ in pairs])
     for title, sampler in (("greedy", "greedy"), ("the best of 4 beams", generation.BeamSampler(4))):
         start = perf_counter()
@@ -138,8 +138,7 @@ def judge(pronounce, pairs):
         )
     for (word, _), sounds in list(zip(pairs, said))[:10]:
         print(f"    {word}: {' '.join(sounds)}")
-    # One pass over all words reaches less than this; a few words cannot.
-    assert wrong < 0.18 or len(pairs) < 4000
+    return wrong
 
 
 def mistakes(said, pairs):

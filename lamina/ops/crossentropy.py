@@ -12,7 +12,7 @@ from lamina.base.dims import format_shape
 from lamina.base.errors import IndexRangeError, ShapeError
 from lamina.ops.activations import log_softmax
 from lamina.ops.core import Operand, apply, cast, convert, in_float32, normal_axis, to_float, unary
-from lamina.ops.elementwise import absolute, clip
+from lamina.ops.elementwise import clip
 from lamina.ops.logic import where
 from lamina.ops.reduction import keep_axes, sum
 from lamina.ops.shaping import squeeze
@@ -41,9 +41,9 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     _same_shape("binary_crossentropy", y, x)
 
     def of_logits(z: Operand) -> Tensor:
-        # log(1 + exp(z)) - z * y, with the exponent never positive.
+        # softplus(z) - z * y, without the difference of two large numbers.
         t = cast(y, z.dtype)
-        soft = unary(P.LOG1P, unary(P.EXP, negative(absolute(z))))
+        soft = unary(P.SOFTPLUS, where(z <= 0, z, negative(z)))
         return add(subtract(where(z <= 0, 0.0, z), multiply(z, t)), soft)
 
     def of_probabilities(p: Operand) -> Tensor:

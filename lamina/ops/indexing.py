@@ -30,7 +30,7 @@ from lamina.ops.reduction import max as reduce_max
 from lamina.ops.reduction import sum
 from lamina.ops.shaping import cut, expand_dims, moveaxis, ravel, split, squeeze
 from lamina.tensor import indexing
-from lamina.tensor.arithmetic import add, equal, greater_equal, subtract
+from lamina.tensor.arithmetic import add, equal, greater_equal
 from lamina.tensor.tensor import Tensor
 
 
@@ -133,18 +133,21 @@ def _window(x: Any, start: Any, size: Any, axis: int) -> Tensor:
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
-    """`inputs` with the block that begins at `start_indices` replaced by `updates`."""
+    """`inputs` with the block that begins at `start_indices` replaced by `updates`.
+
+    Args:
+        start_indices: a whole number for each axis, which may be symbolic; the block is kept inside of `inputs`.
+        updates: no larger than `inputs` along any axis.
+    """
     x = convert(inputs)
     new: Any = cast(convert(updates), x.dtype)
-    inside: Any = True
-    for axis, size in enumerate(new.dims):
-        first = cast(convert(_start(start_indices, axis)), "int64")
-        places = subtract(apply(P.IOTA, shape=(x.dims[axis],), dtype="int64", axis=0), first)
-        within = (places >= 0) & (places < convert(size, "int64"))
-        safe = where(within, places, 0)
-        new = apply(P.TAKE, new, safe, axis=axis)
-        inside = inside & core.reshape(within, tuple(d if i == axis else 1 for i, d in enumerate(x.dims)))
-    return where(inside, new, x)
+    if len(new.dims) != len(x.dims):
+        raise ShapeError(
+            f"slice_update: updates must have as many axes as inputs. Received: inputs {x.dims}, updates {new.dims}."
+        )
+    axes = tuple(axis for axis, size in enumerate(new.dims) if size != x.dims[axis])
+    starts = [cast(convert(_start(start_indices, axis)), "int64") for axis in axes]
+    return apply(P.UPDATE_SLICE, x, new, *starts, axes=axes)
 
 
 def scatter(indices: Any, values: Any, shape: Any) -> Tensor:

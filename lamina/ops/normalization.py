@@ -79,8 +79,11 @@ def layer_normalization(
     small = config.epsilon if epsilon is None else epsilon
 
     def compute(t: Operand) -> Tensor:
-        centre, variance = moments(t, axis, keepdims=True)
-        result = multiply(t if rms_scaling else subtract(t, centre), unary(P.RSQRT, add(variance, small)))
+        if rms_scaling:
+            _, variance = moments(t, axis, keepdims=True)
+            result = multiply(t, unary(P.RSQRT, add(variance, small)))
+        else:
+            result = apply(P.STANDARDIZE, t, axes=core.normal_axes("axis", axis, len(t.dims)), epsilon=float(small))
         result = result if gamma is None else multiply(result, _along(gamma, t, axis))
         return result if beta is None or rms_scaling else add(result, _along(beta, t, axis))
 

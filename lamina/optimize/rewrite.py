@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from lamina.base.errors import CompileError
 from lamina.graph import Graph, Node, Primitive, apply, topological
@@ -41,20 +41,29 @@ def rewrite(graph: Graph, rules: Mapping[Primitive | None, Sequence[Rule]]) -> G
     return _with_roots(graph, new)
 
 
-def expand(graph: Graph) -> Graph:
-    """Replaces primitives that say themselves with others by what they say, as often as there are any."""
-    while _has_composites(graph):
+def expand(graph: Graph, kept: Collection[Primitive] = ()) -> Graph:
+    """Replaces primitives that say themselves with others by what they say, as often as there are any.
+
+    Args:
+        kept: primitives that stay.
+    """
+    while _has_composites(graph, kept):
         new: dict[Node, Node] = {}
         for node in topological(graph.roots):
-            built = _rebuild(node, new, expand)
+            built = _rebuild(node, new, lambda body: expand(body, kept))
             with inherited_source(node.source):
-                new[node] = built.primitive.expand(built) if built.primitive.expand else built
+                say = None if built.primitive in kept else built.primitive.expand
+                new[node] = built if say is None else say(built)
         graph = _with_roots(graph, new)
     return graph
 
 
-def _has_composites(graph: Graph) -> bool:
-    return any(n.primitive.expand or any(map(_has_composites, bodies(n).values())) for n in graph.nodes())
+def _has_composites(graph: Graph, kept: Collection[Primitive]) -> bool:
+    return any(
+        (n.primitive.expand is not None and n.primitive not in kept)
+        or any(_has_composites(body, kept) for body in bodies(n).values())
+        for n in graph.nodes()
+    )
 
 
 def _rebuild(node: Node, new: Mapping[Node, Node], inside: Callable[[Graph], Graph]) -> Node:

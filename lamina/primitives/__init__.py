@@ -13,6 +13,7 @@ from lamina.primitives import (
     contraction,
     conversion,
     cumulative,
+    curves,
     cutting,
     indexing,
     logic,
@@ -22,7 +23,9 @@ from lamina.primitives import (
     rectifier,
     reduction,
     scatter,
+    standardizing,
     transcendental,
+    updating,
 )
 from lamina.primitives import convolution as convolutions
 from lamina.primitives import windows as sliding
@@ -84,6 +87,19 @@ from lamina.primitives.convolution import (
     convolution_kernel_gradient,
 )
 from lamina.primitives.cumulative import CUMULATIVE_SUM, cumulative_sum
+from lamina.primitives.curves import (
+    GELU,
+    GELU_SLOPE,
+    GELU_TANH,
+    GELU_TANH_SLOPE,
+    SILU,
+    SILU_SLOPE,
+    SOFTPLUS,
+    gelu,
+    gelu_tanh,
+    silu,
+    softplus,
+)
 from lamina.primitives.cutting import (
     CONCATENATE,
     PAD,
@@ -169,6 +185,7 @@ from lamina.primitives.reduction import (
     reduce_sum,
 )
 from lamina.primitives.scatter import SCATTER_ADD, SCATTER_ADD_ALONG_AXIS, scatter_add, scatter_add_along_axis
+from lamina.primitives.standardizing import STANDARDIZE, standardize
 from lamina.primitives.transcendental import (
     ARCTAN2,
     COS,
@@ -179,6 +196,7 @@ from lamina.primitives.transcendental import (
     LOG1P,
     POWER,
     RSQRT,
+    SIGMOID,
     SIN,
     SQRT,
     TANH,
@@ -191,10 +209,12 @@ from lamina.primitives.transcendental import (
     log1p,
     power,
     rsqrt,
+    sigmoid,
     sin,
     sqrt,
     tanh,
 )
+from lamina.primitives.updating import UPDATE_SLICE, update_slice
 from lamina.primitives.windows import DILATE, WINDOWS, dilate, windows
 
 _FAMILIES = (
@@ -204,6 +224,7 @@ _FAMILIES = (
     conversion,
     convolutions,
     cumulative,
+    curves,
     cutting,
     indexing,
     logic,
@@ -214,7 +235,9 @@ _FAMILIES = (
     reduction,
     scatter,
     sliding,
+    standardizing,
     transcendental,
+    updating,
 )
 
 REGISTRY: dict[str, Primitive] = {

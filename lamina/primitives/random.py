@@ -65,22 +65,23 @@ def _random_bits_numpy(key: Any, shape: Sequence[int]) -> Any:
 
 
 def _random_bits_lower(b: Any, index: Sequence[Any], key: Any, shape: Shape) -> Any:
-    """The same rounds on 32-bit scalars; a product of two takes 64 bits and is split."""
+    """The same rounds on 64-bit scalars, of which only the low halves count: a product then is one instruction."""
+    low_bits, half = b.const(_LOW_BITS, "uint64"), b.const(32, "uint64")
 
     def product(word: Any, multiplier: int) -> tuple[Any, Any]:
-        wide = b.mul(b.cast(word, "uint64"), b.const(multiplier, "uint64"))
-        return b.cast(b.shift_right(wide, b.const(32, "uint64")), "uint32"), b.cast(wide, "uint32")
+        wide = b.mul(b.bit_and(word, low_bits), b.const(multiplier, "uint64"))
+        return b.shift_right(wide, half), wide
 
     place = b.cast(linear_index(b, index, shape), "uint64")
-    c0, c1 = b.cast(place, "uint32"), b.cast(b.shift_right(place, b.const(32, "uint64")), "uint32")
-    c2 = c3 = b.const(0, "uint32")
+    c0, c1 = place, b.shift_right(place, half)
+    c2 = c3 = b.const(0, "uint64")
     k0, k1 = (key((b.const(word, "int64"),)) for word in (0, 1))
     for _ in range(_ROUNDS):
         (high0, low0), (high1, low1) = product(c0, _MULTIPLIERS[0]), product(c2, _MULTIPLIERS[1])
-        c0, c1 = b.bit_xor(b.bit_xor(high1, c1), k0), low1
-        c2, c3 = b.bit_xor(b.bit_xor(high0, c3), k1), low0
+        c0, c1 = b.bit_xor(b.bit_xor(high1, c1), b.cast(k0, "uint64")), low1
+        c2, c3 = b.bit_xor(b.bit_xor(high0, c3), b.cast(k1, "uint64")), low0
         k0, k1 = (b.add(k, b.const(step, "uint32")) for k, step in zip((k0, k1), _KEY_STEPS))
-    return c0
+    return b.cast(c0, "uint32")
 
 
 def _random_bits_samples() -> Iterator[Sample]:

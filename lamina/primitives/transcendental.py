@@ -182,6 +182,35 @@ def tanh(x: Node) -> Node:
     return apply(TANH, x)
 
 
+# Beyond this the result is 1, and e to its power is still far from infinite.
+_SIGMOID_ONE = {"float32": 20.0, "float64": 40.0}
+
+
+def _sigmoid_numpy(x: Any) -> Any:
+    powers = np.exp(np.minimum(x, x.dtype.type(_SIGMOID_ONE[x.dtype.name])))
+    return powers / (1 + powers)
+
+
+def _sigmoid_lower(b: Any, x: Any) -> Any:
+    """e^x / (1 + e^x): small results keep all their digits, and NaN stays."""
+    top = b.const(_SIGMOID_ONE[x.dtype], x.dtype)
+    powers = b.exp(b.select(b.gt(x, top), top, x))
+    return b.div(powers, b.add(powers, b.const(1.0, x.dtype)))
+
+
+SIGMOID = _function(
+    "sigmoid", low=-6, high=6,
+    numpy=_sigmoid_numpy,
+    lower=_sigmoid_lower,
+    vjp=lambda node, g: (multiply(g, multiply(node, subtract(ones_like(g), node))),),
+)  # fmt: skip
+
+
+def sigmoid(x: Node) -> Node:
+    """`1 / (1 + exp(-x))`, precise at both ends."""
+    return apply(SIGMOID, x)
+
+
 SIN = _function(
     "sin", low=-9, high=9,
     numpy=np.sin,

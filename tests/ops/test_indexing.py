@@ -68,6 +68,20 @@ def test_slices(agrees):
     agrees(lambda x: ops.slice_update(x, (1, 2), -np.ones((2, 2), np.float32)), [X], changed)
 
 
+@pytest.mark.parametrize("start, first", [((3, 5), (2, 4)), ((-4, 1), (0, 1)), ((1, 3), (1, 3))])
+def test_slice_update_keeps_the_block_inside(start, first, agrees):
+    changed = X.copy()
+    changed[first[0] : first[0] + 2, first[1] : first[1] + 2] = -1
+    block = -np.ones((2, 2), np.float32)
+    agrees(lambda x: ops.slice_update(x, start, block), [X], changed)
+    agrees(lambda x, s: ops.slice_update(x, s, block), [X, np.array(start)], changed)
+
+
+def test_slice_update_of_another_rank():
+    with pytest.raises(ShapeError, match="as many axes"):
+        ops.slice_update(X, (0, 0), np.ones(2, np.float32))
+
+
 def test_scatter(agrees):
     places = np.array([[0, 1], [3, 5], [0, 1]])
     expected = np.zeros((4, 6), np.float32)

@@ -7,6 +7,7 @@ import pytest
 
 from lamina import ops
 from lamina.base.errors import IndexRangeError, ShapeError
+from lamina.tensor import GradientTape
 
 X = np.array([[-30.0, -2.5, -0.6, -0.1], [0.0, 0.3, 1.7, 30.0]], np.float32)
 D = X.astype(np.float64)
@@ -116,6 +117,26 @@ def test_binary_crossentropy(agrees):
     assert np.isfinite(ops.binary_crossentropy([0.0, 1.0], np.array([1.0, 0.0], np.float32)).numpy()).all()
     with pytest.raises(ShapeError, match="must have one shape"):
         ops.binary_crossentropy(target, logits[:2])
+
+
+def test_gradients_of_binary_crossentropy_and_softplus_at_zero_logits(agrees):
+    """Where a network begins whose last weights are zeros: between the gradients on both sides."""
+
+    def gradient(function):
+        def run(x):
+            x = ops.convert_to_tensor(x)
+            with GradientTape() as tape:
+                tape.watch(x)
+                total = ops.sum(function(x))
+            return tape.gradient(total, x)
+
+        return run
+
+    logits = np.array([0.0, 0.0, -3.0, 3.0], np.float32)
+    target = np.array([0.0, 1.0, 1.0, 0.0], np.float32)
+    slope = 1 / (1 + np.exp(-logits))
+    agrees(gradient(lambda x: ops.binary_crossentropy(target, x, True)), [logits], slope - target)
+    agrees(gradient(ops.softplus), [logits], slope)
 
 
 def test_moments_and_normalisation(agrees):

@@ -93,6 +93,28 @@ def test_division_of_halves_whose_reciprocal_does_not_exist(divisor):
     np.testing.assert_array_equal(interpret(optimize(graph), [given]), interpret(graph, [given]))
 
 
+HALF = input_node((3,), "bfloat16")
+
+
+def test_a_half_that_was_widened_is_itself():
+    assert simplified(p.cast(p.cast(HALF, "float32"), "bfloat16")) is HALF
+    assert simplified(p.cast(p.cast(HALF, "float64"), "bfloat16")) is HALF
+
+
+@pytest.mark.parametrize("chain", [("float32", "float16"), ("float16", "bfloat16"), ("int32", "bfloat16")])
+def test_casts_that_round_are_kept(chain):
+    node = HALF
+    for dtype in chain:
+        node = p.cast(node, dtype)
+    assert simplified(node) is node
+
+
+def test_halves_are_contracted_wide():
+    node = simplified(p.contract(HALF, HALF, ("a", "a", "")))
+    assert node.primitive is p.CAST and node.dtype == "bfloat16"
+    assert [n.dtype for n in node.inputs[0].inputs] == ["float32", "float32"]
+
+
 def test_chains_of_movement_become_one():
     assert simplified(p.reshape(p.reshape(X, (6,)), (3, 2))) is p.reshape(X, (3, 2))
     y = input_node((2, 3, 4), "float32")

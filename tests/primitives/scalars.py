@@ -75,6 +75,10 @@ class Builder:
     def rsqrt(self, x: Scalar) -> Scalar:
         return Scalar(1 / np.sqrt(x.value), x.dtype)
 
+    def fma(self, x: Scalar, y: Scalar, z: Scalar) -> Scalar:
+        assert x.dtype == y.dtype == z.dtype
+        return Scalar(x.value * y.value + z.value, x.dtype)
+
     def erf(self, x: Scalar) -> Scalar:
         return Scalar(ERF.numpy(x.value), x.dtype)
 

@@ -26,10 +26,12 @@ class UpSampling(SpatialLayer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        for axis, factor in zip(self._spatial_axes, self._factors, strict=True):
+        first = self.data_format == "channels_first"
+        outputs = ops.moveaxis(inputs, 1, -1) if first else inputs
+        for axis, factor in enumerate(self._factors, 1):
             if factor > 1:
-                inputs = ops.repeat(inputs, factor, axis=axis)
-        return inputs
+                outputs = ops.repeat(outputs, factor, axis=axis)
+        return ops.moveaxis(outputs, -1, 1) if first else outputs
 
     def compute_output_shape(self, input_shape: SampleShape) -> SampleShape:
         spatial, channels = self._parts(input_shape)

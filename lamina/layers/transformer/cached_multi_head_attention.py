@@ -72,12 +72,14 @@ class CachedMultiHeadAttention(MultiHeadAttention):
         return ops.stack([self._key_dense(value if key is None else key), self._value_dense(value)], axis=1)
 
     def _attend_one(self, query: Any, key: Any, value: Any, mask: Any, training: bool | None) -> Any:
-        """`_attend` for a single target: the scores are sums along the memory of the cache, where it lies."""
-        scores = ops.einsum("bthd,bshd->bhts", query * ops.cast(self._factor, query.dtype), key)
-        shares = self._shares(scores, mask)
+        """`_attend` for a single target: for each head, sums along its keys and over its values, where they lie."""
+        turned = ops.transpose(query * ops.cast(self._factor, query.dtype), (0, 2, 1, 3))
+        scores = _summed(turned, ops.transpose(key, (0, 2, 1, 3)), axis=-1)
+        shares = self._shares(ops.expand_dims(scores, 2), mask)
         if self._dropout:
             shares = self._dropout_layer(shares, training=training)
-        return ops.einsum("bhts,bshd->bthd", shares, value)
+        shares = ops.expand_dims(ops.squeeze(shares, axis=2), -1)
+        return ops.expand_dims(_summed(shares, ops.transpose(value, (0, 2, 1, 3)), axis=2), 1)
 
     def _check_cache(self, cache: Any) -> None:
         wanted = (None, 2, None, self._num_heads, self._key_dim)
@@ -92,10 +94,13 @@ def updated(cache: Any, new: Any, index: Any) -> Any:
     """The cache with new keys and values from step `index` on; they are the cache if they fill it."""
     if isinstance(index, int) and index == 0 and new.dims[2] == cache.dims[2]:
         return ops.cast(new, cache.dtype)
-    if _is_one(new.dims[2]):
-        places = ops.reshape(ops.arange(cache.dims[2], dtype="int32"), (-1, 1, 1))
-        return ops.where(places == ops.cast(index, "int32"), ops.cast(new, cache.dtype), cache)
     return ops.slice_update(cache, (0, 0, index, 0, 0), new)
+
+
+def _summed(x: Any, y: Any, axis: int) -> Any:
+    """The sum of products, formed and rounded as that of a product of matrices is."""
+    wide = "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
+    return ops.cast(ops.sum(ops.cast(x, wide) * ops.cast(y, wide), axis=axis), x.dtype)
 
 
 def _is_one(steps: Any) -> bool:
