@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 
+from lamina.codegen.context import ENTRY, Slot
 from lamina.codegen.kernel_modules import KernelModules, body_text, function_name
 from lamina.codegen.stages import StageWriter
 from lamina.graph.loop import BATCH
@@ -19,33 +19,6 @@ from lamina.schedule.loops import Kernel
 from lamina.schedule.regions import Item, Region
 from lamina.schedule.schedule import Schedule
 from lamina.schedule.target import Target
-
-ENTRY = "lamina_run"
-
-
-class Slot(IntEnum):
-    """Places in the context."""
-
-    REPORT = 0  # and 15 to 17: become 1 when an index was out of range
-    SYMBOLS = 1  # pointer to the numbers of the symbols
-    TABLE = 2  # pointer to the pointers of the buffers
-    SCRATCH = 3  # pointer to the threads' scratch memory
-    SCRATCH_BYTES = 4  # of one thread
-    BARRIER = 5  # pointer to the barrier's two words
-    STRIDES = 6  # pointer to bytes of a row (of an epoch's row) of every buffer, 0 where it is seen whole
-    YIELD = 7  # pointer to a function that lets other threads run
-    EPOCH = 8
-    EPOCHS = 9
-    STEP = 10
-    STEPS = 11
-    ROWS = 12
-    BATCH_SIZE = 13
-    MAX_STEPS = 14
-    MORE_REPORTS = 15
-    MARKS = 18  # of a profiled program: pointer to the threads' marks
-    MARK_BYTES = 19  # of one thread
-    PREPARED = 20  # whether what is kept of weights is as the weights are
-    COUNT = 21
 
 
 @dataclass

@@ -142,7 +142,7 @@ class Compilation:
 
     def build(self) -> Program:
         """The program in machine code, from the cache where it is there."""
-        from lamina.codegen.driver import ENTRY
+        from lamina.codegen.context import ENTRY
         from lamina.runtime import cache, native
         from lamina.runtime.plan import ProgramPlan
         from lamina.runtime.program import Program

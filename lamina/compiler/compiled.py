@@ -108,7 +108,7 @@ class CompiledLoop:
     """A loop program as a native program; see `lamina.graph.loop.InterpretedLoop` for what `advance` does."""
 
     def __init__(self, loop: LoopProgram, *, profiled: bool = False):
-        from lamina.codegen.driver import Slot
+        from lamina.codegen.context import Slot
 
         self.loop = loop
         self._epoch, self._step = int(Slot.EPOCH), int(Slot.STEP)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina.base import dtypes
 from lamina.base.dims import Dim, Dimension, evaluate, evaluate_shape
-from lamina.codegen.driver import Stage, buffer_table
 from lamina.schedule.evaluate import evaluate_size
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr, expressions
 from lamina.schedule.memory import Lifetime
+
+if TYPE_CHECKING:
+    from lamina.codegen.driver import Stage
 
 # Constants that are larger than this together are not copied into the cache.
 MOST_CONSTANT_BYTES = 16 << 20
@@ -62,6 +64,8 @@ class ProgramPlan:
     @staticmethod
     def of(stages: Sequence[Stage], symbols: Sequence[str]) -> ProgramPlan:
         """What the schedules say."""
+        from lamina.codegen.driver import buffer_table
+
         buffers = buffer_table(stages)
         number = {b: k for k, b in enumerate(buffers)}
         plans = []

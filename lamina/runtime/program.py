@@ -13,7 +13,7 @@ from lamina.base.changes import changes
 from lamina.base.config import config
 from lamina.base.dims import evaluate
 from lamina.base.errors import IndexRangeError
-from lamina.codegen.driver import Slot
+from lamina.codegen.context import Slot
 from lamina.runtime import threads
 from lamina.runtime.buffers import address, empty_aligned, zeros_aligned
 from lamina.runtime.marks import Marks
