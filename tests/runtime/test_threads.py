@@ -165,6 +165,7 @@ def test_an_interrupt_during_jobs_leaves_the_pool_usable() -> None:
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
+    rounds(2, 20)  # imports LLVM, whose files an interrupt would leave open
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         for attempt in range(40):
