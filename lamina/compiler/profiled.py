@@ -11,7 +11,6 @@ from lamina.compiler.compilation import Compilation
 from lamina.compiler.compiled import CompiledGraph, CompiledLoop
 from lamina.graph import Graph, Node
 from lamina.graph.loop import LoopProgram, LoopState
-from lamina.schedule.regions import most_runs
 
 if TYPE_CHECKING:
     from lamina.runtime.marks import Marks
@@ -60,6 +59,7 @@ class ProfiledLoop(CompiledLoop):
 def _marks(compilation: Compilation, layout: Layout, steps: int) -> Marks:
     """Room for the marks of some steps, each with its own epoch around it at most."""
     from lamina.runtime.marks import Marks
+    from lamina.schedule.regions import most_runs
 
     symbols = dict(zip(compilation.symbols, layout.symbols.tolist()))
     runs = sum(most_runs(stage.schedule.items, symbols) for stage in compilation.stages)
