@@ -96,19 +96,8 @@ def _only_if(b: Builder, wanted: Expr, kernels: list[Kernel]) -> list[Kernel]:
     return [replace(k, tasks=b.mul(k.tasks, wanted)) if open_ else k for k, open_ in zip(kernels, of_batch)]
 
 
-def products_of(
-    left: Node, right: Node, labels: tuple[str, str, str], memory: Places, name: str, multiply: Multiply
-) -> tuple[Buffer, list[Kernel]]:
-    """The matrices of all 36 places multiplied, and the memory of the results; that of the operands is made too."""
-    product = contract(left, right, labels)
-    for number, node in enumerate((left, right, product)):
-        memory[node] = Buffer(f"{name}_w{number}", node.shape, "float32", "temporary")
-    group = Group([Member(product, product.shape, (), {}, set())], "contract", 3)
-    return memory[product], multiply(group, memory, f"{name}_m")
-
-
-class Winograd:
-    """Lowers one convolution and its epilogue.
+class ThroughSquares:
+    """What lowers one contraction, and what is fused behind it, by way of squares.
 
     Args:
         multiply: lowers the products, a group of a contraction alone.
@@ -124,8 +113,22 @@ class Winograd:
             for x in (geometry.down, geometry.across, geometry.inner, geometry.outer)
         )
         rows = size[geometry.batch] if geometry.batch else 1
-        self.label = describe(group.nodes)
-        self.over = SquareKernels(self.b, name, self.label, rows, height, width)
+        self.over = SquareKernels(self.b, name, describe(group.nodes), rows, height, width)
+
+    def products(self, left: Node, right: Node, labels: tuple[str, str, str]) -> tuple[Places, Buffer, list[Kernel]]:
+        """The matrices of all 36 places multiplied: memory for the operands, that of the results, and the kernels."""
+        product, memory = contract(left, right, labels), Places()
+        for number, node in enumerate((left, right, product)):
+            memory[node] = Buffer(f"{self.name}_w{number}", node.shape, "float32", "temporary")
+        group = Group([Member(product, product.shape, (), {}, set())], "contract", 3)
+        kernels = self.multiply(group, memory, f"{self.name}_m")
+        for kernel in kernels:
+            kernel.label = self.over.label
+        return memory, memory[product], kernels
+
+
+class Winograd(ThroughSquares):
+    """Lowers one convolution and its epilogue."""
 
     def kernels(self) -> list[Kernel]:
         """The kernels in order; the first one, of weights alone, transforms those of the convolution."""
@@ -134,10 +137,8 @@ class Winograd:
         kept = (self.inner, self.outer) if along_outer else (self.outer, self.inner)
         pictures = input_node((places, self.over.count, self.inner), "float32", f"{self.name}_squares")
         weights = input_node((places, *kept), "float32", f"{self.name}_kernels")
-        memory, labels = Places(), ("xmk", "xkn" if along_outer else "xnk", "xmn")
-        result, products = products_of(pictures, weights, labels, memory, self.name, self.multiply)
-        for kernel in products:
-            kernel.label = self.label
+        labels = ("xmk", "xkn" if along_outer else "xnk", "xmn")
+        memory, result, products = self.products(pictures, weights, labels)
         read = Pictures(self.p.left, g.batch, g.down, g.across, g.inner, self.inner, TAPS - 1, SQUARE, OF_SQUARES)
         before = [
             self._of_kernels(memory[weights], along_outer),

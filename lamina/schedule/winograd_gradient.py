@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from lamina.graph import Node, input_node
 from lamina.schedule.epilogue import epilogue
-from lamina.schedule.expr import INDEX, Buffer, Builder
-from lamina.schedule.fusion import Group
+from lamina.schedule.expr import INDEX, Buffer
 from lamina.schedule.loops import Kernel, Statement
-from lamina.schedule.nests import describe
-from lamina.schedule.places import Places
 from lamina.schedule.product import Product
 from lamina.schedule.squares import (
     OF_RESULTS,
@@ -23,11 +20,10 @@ from lamina.schedule.squares import (
     TAPS,
     TO_KERNELS,
     Pictures,
-    SquareKernels,
     pays,
     transform,
 )
-from lamina.schedule.winograd import Geometry, Multiply, products_of
+from lamina.schedule.winograd import Geometry, ThroughSquares
 
 
 def find_kernel_gradient(node: Node, p: Product) -> Geometry | None:
@@ -53,31 +49,15 @@ def find_kernel_gradient(node: Node, p: Product) -> Geometry | None:
     return Geometry("".join(batch), down, across, taps[left[down]], taps[left[across]], inner[0], p.n)
 
 
-class WinogradGradient:
-    """Lowers the gradient of one kernel and its epilogue; arguments as of `Winograd`."""
-
-    def __init__(self, group: Group, memory: Places, name: str, p: Product, geometry: Geometry, multiply: Multiply):
-        self.b = Builder()
-        self.group, self.memory, self.name, self.p, self.g, self.multiply = group, memory, name, p, geometry, multiply
-        self.node = group.members[0].node
-        size = p.extents
-        height, width, self.inner, self.outer = (
-            int(size[x])  # type: ignore[arg-type]
-            for x in (geometry.down, geometry.across, geometry.inner, geometry.outer)
-        )
-        rows = size[geometry.batch] if geometry.batch else 1
-        self.label = describe(group.nodes)
-        self.over = SquareKernels(self.b, name, self.label, rows, height, width)
+class WinogradGradient(ThroughSquares):
+    """Lowers the gradient of one kernel and its epilogue."""
 
     def kernels(self) -> list[Kernel]:
         """The kernels in order."""
         places, g, over = SQUARE * SQUARE, self.g, self.over
         pictures = input_node((places, over.count, self.inner), "float32", f"{self.name}_squares")
         results = input_node((places, over.count, self.outer), "float32", f"{self.name}_results")
-        memory = Places()
-        sums, products = products_of(pictures, results, ("xmc", "xmk", "xck"), memory, self.name, self.multiply)
-        for kernel in products:
-            kernel.label = self.label
+        memory, sums, products = self.products(pictures, results, ("xmc", "xmk", "xck"))
         axes = (g.batch, g.down, g.across)
         read = Pictures(self.p.left, *axes, g.inner, self.inner, TAPS - 1, SQUARE, OF_SQUARES)
         given = Pictures(self.p.right, *axes, g.outer, self.outer, 0, RESULT, OF_RESULTS)
