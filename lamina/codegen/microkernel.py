@@ -25,6 +25,7 @@ def micro_kernel(
     *,
     levels: int = 1,
     block: tuple[int, int, int] = (0, 0, 0),
+    ahead: bool = False,
     unroll: int = 1,
     prefetch_c: bool = True,
     linkage: str = "internal",
@@ -34,7 +35,7 @@ def micro_kernel(
     Its signature, with all strides in elements and `columns` only where `masked`:
 
         void name(ptr A, i64 a_row_stride, i64 a_k_stride, ptr B, i64 b_k_stride, i64 K,
-                  ptr C, i64 c_row_stride, i1 accumulate [, i64 columns]
+                  ptr C, i64 c_row_stride, i1 accumulate [, ptr D, i64 d_row_stride] [, i64 columns]
                   [, i64 K1, i64 a_k1_stride, i64 b_k1_stride, ...])
 
     Args:
@@ -51,6 +52,7 @@ def micro_kernel(
         block: of mode `"blocks"`: rows of the tile that lie a first stride apart, that stride, and the stride from one
             such run of rows to the next; in elements.
         unroll: steps of k in the inner loop.
+        ahead: whether there are `D` and its stride: memory that is written next, and fetched instead of C's.
         prefetch_c: whether C's lines are fetched while the sum is formed.
         linkage: LLVM linkage of the function.
 
@@ -60,7 +62,8 @@ def micro_kernel(
         raise CompileError(f"a_mode must be one of {A_MODES}. Received: {a_mode!r}.")
     if masked and not target.has_masks:
         raise CompileError(f"target {target.name} has no masked loads: pack B into zero-padded panels.")
-    return _Kernel(target, dtype, (rows, vectors), a_mode, masked, levels, block).emit(unroll, prefetch_c, linkage)
+    kernel = _Kernel(target, dtype, (rows, vectors), a_mode, masked, levels, block, ahead)
+    return kernel.emit(unroll, prefetch_c, linkage)
 
 
 class _Kernel:
@@ -75,19 +78,21 @@ class _Kernel:
         masked: bool,
         levels: int,
         block: tuple[int, int, int],
+        ahead: bool,
     ):
         self.body = KernelText(target, dtype)
         self.rows, self.vectors = rows, vectors = shape
-        self.a_mode, self.masked, self.levels, self.block = a_mode, masked, levels, block
+        self.a_mode, self.masked, self.levels, self.block, self.ahead = a_mode, masked, levels, block, ahead
         place = "_".join(map(str, (a_mode, *block))) if a_mode == "blocks" else a_mode
-        more = f"{'_masked' if masked else ''}{f'_{levels}' if levels > 1 else ''}"
+        more = f"{'_masked' if masked else ''}{f'_{levels}' if levels > 1 else ''}{'_ahead' if ahead else ''}"
         self.name = f"matmul_{target.name}_{dtype}_{rows}x{vectors}_{place}{more}"
         self.mask: str | None = None
         self.row_multiples: dict[int, str] = {}
 
     def emit(self, unroll: int, prefetch: bool, linkage: str) -> Routine:
         body = self.body
-        more = ", i64 %columns" if self.masked else ""
+        more = ", ptr %d, i64 %d_row" if self.ahead else ""
+        more += ", i64 %columns" if self.masked else ""
         for level in range(1, self.levels):
             more += f", i64 %count{level}, i64 %a_k{level}, i64 %b_k{level}"
         head = (
@@ -140,7 +145,7 @@ class _Kernel:
         body.label("entry")
         shift = body.size.bit_length() - 1
         outer = [f"{name}_k{level}" for level in range(1, self.levels) for name in ("a", "b")]
-        for stride in ("a_k", "b_k", "c_row", *outer):
+        for stride in ("a_k", "b_k", "c_row", *(["d_row"] if self.ahead else []), *outer):
             body.line(f"%{stride}_bytes = shl i64 %{stride}, {shift}")
         if self.a_mode == "strided":
             body.line(f"%a_row_bytes = shl i64 %a_row, {shift}")
@@ -164,9 +169,9 @@ class _Kernel:
     def _prefetch(self) -> None:
         body = self.body
         lines = range(0, self.vectors * body.lanes * body.size, CACHE_LINE)
-        row = "%c"
+        row, stride = ("%d", "%d_row_bytes") if self.ahead else ("%c", "%c_row_bytes")
         for index in range(self.rows):
-            row = body.address(row, "%c_row_bytes") if index else row
+            row = body.address(row, stride) if index else row
             for offset in lines:
                 body.line(f"call void @llvm.prefetch.p0(ptr {body.address(row, offset)}, i32 1, i32 3, i32 1)")
 

@@ -17,7 +17,7 @@ def write_routine(routine: Routine, target: Target) -> Text:
     if routine.kind == "multiply":
         return micro_kernel(
             target, routine.dtype, routine.rows, routine.vectors, routine.mode, routine.masked,
-            levels=routine.levels, block=routine.block,
+            levels=routine.levels, block=routine.block, ahead=routine.ahead,
         )  # fmt: skip
     if routine.kind == "fetch_rows":
         return fetch_rows(target, routine.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lamina.base import dtypes
 from lamina.base.dims import element_count
 from lamina.graph import CONSTANT, INPUT, Graph, Node
-from lamina.primitives import CAST, RESHAPE
+from lamina.primitives import BROADCAST, CAST, DIMENSION, RESHAPE
 from lamina.schedule.lowering import is_inline, is_scalar_constant
 from lamina.schedule.operands import needs_memory, views_between
 from lamina.schedule.places import Part, find_parts, stack_base
@@ -46,16 +46,29 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
     parts = find_parts([n for n in order if n in forced], fixed, outputs)
     forced.update(parts)
     costs = _cone_costs(order, forced)
+    known = _known_before(order)
     anchors: set[Node] = set()
     readers: dict[Node, set[Path]] = {}
     for node in reversed(order):
         if node.primitive is INPUT or node.primitive is CONSTANT:
             continue
         paths = _paths(node, users[node], anchors, readers)
-        if node in forced or not is_inline(node) or (node not in views and _store_is_better(node, paths, costs)):
+        kept = node not in views and node not in known and _store_is_better(node, paths, costs)
+        if node in forced or not is_inline(node) or kept:
             anchors.add(node)
         readers[node] = paths
     return {n: None for n in order if n in anchors}, parts
+
+
+def _known_before(order: list[Node]) -> set[Node]:
+    """Nodes of a single value that sizes and constants alone decide. Kernels compute it once, before their loops, and
+    need not wait for one that stores it."""
+    known: set[Node] = set()
+    for node in order:
+        alike = node.kind == "elementwise" or node.primitive in (BROADCAST, RESHAPE, DIMENSION)
+        if is_scalar_constant(node) or (alike and is_inline(node) and known.issuperset(node.inputs)):
+            known.add(node)
+    return known
 
 
 def _chooses(user: Node, product: Node, users: dict[Node, list[Node]]) -> bool:

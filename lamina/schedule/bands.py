@@ -11,13 +11,15 @@ from lamina.schedule.loops import Address, Call, Kernel, Loop, Routine, Statemen
 from lamina.schedule.nests import describe, rewrite
 from lamina.schedule.tasks import MOST_TASKS, cut
 from lamina.schedule.tiles import Band, Goal, GoalInPlace, GoalScratch, Left, LeftCopied, LeftInPlace, tile_bound
-from lamina.schedule.tiling import Tiling, known, round_up, share
+from lamina.schedule.tiling import Tiling, known, round_up, rows_collide, share
 from lamina.schedule.triangles import Triangle
 
 # Columns of C that are finished together: a scratch band of them stays in the level-1 cache.
 SCRATCH_COLUMNS = 512
 # Blocks of columns come in such multiples, which few threads can share out evenly.
 EVEN_BLOCKS = 2
+# Tiles of B that pass by a band of A from which a copy of the band pays.
+WORTH_COPYING = 8
 
 
 def multiply_bands(t: Tiling, columns: int | None, half: Triangle | None = None) -> Kernel:
@@ -60,13 +62,21 @@ def _fetch_next(t: Tiling, band: Band) -> list[Statement]:
     depth, stride = p.depth, p.stride(p.left, p.m)
     if size <= t.target.caches[1] or len(p.levels) != 1 or not isinstance(depth, int) or stride != depth:
         return []
-    if p.left.casts:
+    if copies_left(t):
         return []  # rows are copied first, in the order in which they lie
     rows = b.const(t.plan.rows, INDEX)
     next_row = p.place(b, p.left, band.outer, [b.const(0, INDEX)], m=b.add(band.row, b.const(2 * t.plan.rows, INDEX)))
     return [
         Call(Routine("fetch_rows", t.dtype, 0), [Address(p.left.buffer, next_row), b.dim(stride), rows, b.dim(depth)])
     ]
+
+
+def _stored_last(t: Tiling) -> GoalInPlace | None:
+    """Where the last member behind the product lies, if it lies as the product would."""
+    kept = [m.node for m in t.group.members if m.node in t.memory]
+    if not kept or kept[-1] in t.memory.parts or kept[-1].shape != t.node.shape or kept[-1].dtype != t.dtype:
+        return None
+    return GoalInPlace(t.b, t.product, replace(t.product.out, buffer=t.memory[kept[-1]]))
 
 
 def column_block(t: Tiling, few_rows: bool, most_blocks: int) -> int | None:
@@ -104,7 +114,7 @@ def _band(t: Tiling, band: Band, most: int | None, half: Triangle | None) -> Seq
     b, p = t.b, t.product
     left: Left = LeftInPlace(b, p)
     copying: list[Statement] = []
-    if p.left.casts:
+    if copies_left(t):
         adjacent = p.stride(p.left, p.m) == 1 and p.stride(p.left, p.levels[0]) != 1
         rows = t.local("rows", t.plan.rows * int(p.depth))  # type: ignore[arg-type]
         left = LeftCopied(b, rows, band.row, t.plan.rows, adjacent)
@@ -112,7 +122,7 @@ def _band(t: Tiling, band: Band, most: int | None, half: Triangle | None) -> Seq
     if t.alone and t.target.has_masks:
         return [*copying, *multiply(band, GoalInPlace(b, p, p.out))]
     block = round_up(min(most or SCRATCH_COLUMNS, SCRATCH_COLUMNS), t.width)
-    goal = GoalScratch(b, t.local("tile", t.plan.rows * block), block)
+    goal = GoalScratch(b, t.local("tile", t.plan.rows * block), block, _stored_last(t))
     if most is not None and most <= block:
         return [*copying, *multiply(band, goal), *t.finish(band, goal)]
     part = b.variable(tile_bound(p.size(p.n), block))
@@ -124,8 +134,17 @@ def _band(t: Tiling, band: Band, most: int | None, half: Triangle | None) -> Seq
     return [*copying, Loop(part, b.const(0, INDEX), parts, body)]
 
 
+def copies_left(t: Tiling) -> bool:
+    """Whether a band of A is copied before it is multiplied: to cast it, or since its rows collide where they lie."""
+    p = t.product
+    if p.left.casts:
+        return True
+    wide = known(p.size(p.n)) >= WORTH_COPYING * t.width
+    return wide and copies_rows(t) and rows_collide(p, t.size)
+
+
 def copies_rows(t: Tiling) -> bool:
-    """Whether rows of A, kept in another dtype than that of the product, can be cast a band at a time."""
+    """Whether rows of A can be copied a band at a time."""
     p = t.product
     if not isinstance(p.depth, int) or len(p.levels) > 1 or p.line:
         return False

@@ -18,7 +18,6 @@ from lamina.base.dims import evaluate
 from lamina.schedule.evaluate import evaluate_size
 from lamina.schedule.expr import Buffer, Expr, expressions
 from lamina.schedule.loops import (
-    Address,
     Call,
     Kernel,
     Loop,
@@ -192,10 +191,9 @@ class _Counter:
 
     def _call(self, call: Call) -> None:
         """A routine touches all that it is given, in the course of the kernel. `Kernel.flops` says what it computes."""
-        for argument in call.arguments:
-            if isinstance(argument, Address):
-                touched = self.stored if argument.buffer in call.writes else self.loaded
-                touched[argument.buffer] = float("inf")
+        for place in call.touched:
+            touched = self.stored if place.buffer in call.writes else self.loaded
+            touched[place.buffer] = float("inf")
 
 
 def _decides_bounds(variable: Expr, body: Sequence[Statement]) -> bool:

@@ -355,6 +355,7 @@ class _Task:
     def _multiply(self, routine: Routine, width: int, given: list[Any]) -> None:
         """A tile of a product; a whole tile reads B and writes C in all of its columns."""
         (a, a_start), a_row, a_k, (b, b_start), b_k, count, (c, c_start), c_row, again, *more = given
+        more = more[2:] if routine.ahead else more
         width = more.pop(0) if routine.masked else width
         levels = [(count, a_k, b_k), *zip(*[iter(more)] * 3, strict=True)]
         run, near, far = routine.block if routine.mode == "blocks" else (routine.rows, a_row, 0)

@@ -15,7 +15,7 @@ from lamina.schedule.product import contiguous
 from lamina.schedule.spread import spread
 from lamina.schedule.tasks import MOST_TASKS, cut
 from lamina.schedule.tiles import Band, GoalInPlace, LeftCopied, LeftInPlace, tile_bound
-from lamina.schedule.tiling import Tiling, known, round_up, share
+from lamina.schedule.tiling import Tiling, known, round_up, rows_collide, share
 
 # Large products are cut into a multiple of this many tasks, which few threads can share out evenly.
 EVEN_TASKS = 4
@@ -66,7 +66,7 @@ def _blocks(t: Tiling, low: Expr, high: Expr, most: int, span: tuple[Expr, Expr]
     k = int(p.depth)  # type: ignore[arg-type]
     goal = GoalInPlace(b, p, t.sums())
     copied = None
-    if plan.pack_a != "none" or p.left.casts:
+    if plan.pack_a != "none" or p.left.casts or rows_collide(p, t.size):
         buffer = t.local("block", most * plan.rows * plan.kc)
         copied = LeftCopied(b, buffer, b.mul(low, b.const(plan.rows, INDEX)), plan.rows, plan.pack_a == "panels")
 

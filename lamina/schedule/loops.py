@@ -82,6 +82,7 @@ class Routine:
         dtype: of the elements; vectors: width of the tile or panel, in vectors.
         rows, mode, masked: of a product: height of the tile, how A lies, whether the last vector is partial.
         levels: nested loops that make up k; block: where the rows of A lie in mode `blocks`.
+        ahead: whether the call names the memory that will be written after the product, to have it near by then.
     """
 
     kind: str
@@ -92,6 +93,7 @@ class Routine:
     masked: bool = False
     levels: int = 1
     block: tuple[int, int, int] = (0, 0, 0)
+    ahead: bool = False
 
     def __str__(self) -> str:
         if self.kind != "multiply":
@@ -110,6 +112,12 @@ class Call:
     function: Routine
     arguments: list[Address | Expr]
     writes: list[Buffer] = field(default_factory=list)
+
+    @property
+    def touched(self) -> list[Address]:
+        """Where it reads and writes; what it asks for ahead is neither."""
+        places = [a for a in self.arguments if isinstance(a, Address)]
+        return places[:-1] if self.function.ahead else places
 
 
 Statement = Union[Store, Declare, Update, Collapse, Loop, Call]
@@ -196,7 +204,7 @@ def accesses(statement: Statement, seen: set[Expr] | None = None) -> tuple[list[
     if isinstance(statement, Store):
         return reads, [statement.buffer]
     if isinstance(statement, Call):
-        given = [a.buffer for a in statement.arguments if isinstance(a, Address)]
+        given = [a.buffer for a in statement.touched]
         return reads + [b for b in given if b not in statement.writes], list(statement.writes)
     return reads, []
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.schedule.expr import Buffer, Expr, expressions
-from lamina.schedule.loops import Address, Call, Kernel, Loop, Statement, Store, accesses, operands, walk
+from lamina.schedule.loops import Call, Kernel, Loop, Statement, Store, accesses, operands, walk
 
 
 def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
     """Whether `new` can be written in the memory of `old` while these kernels run, one after the other.
 
     It can where the first kernel that writes `new` reads `old` only at the elements that the same pass of the same
-    loop then writes, and none after it reads `old` at all. A kernel writes no element twice.
+    loop then writes, and none after it reads `old` at all. Kernels that only copy do not count. A kernel that does not
+    read `new` writes no element twice.
     """
-    written = False
+    written = copied = False
     for kernel in kernels:
-        if written and old in kernel.read():
+        reads = old in kernel.read()
+        if reads and (written or (copied and new in kernel.read())):
             return False
         if new in kernel.written():
-            if not written and not _overwrites(kernel.body, old, new):
+            if not written and (reads or not copied) and not _overwrites(kernel.body, old, new):
                 return False
-            written = True
+            copy = only_copies(kernel, old, new)
+            copied, written = copied or copy, written or not copy
     return True
 
 
@@ -73,7 +76,7 @@ def _loads(statement: Statement, buffer: Buffer) -> list[Expr]:
 
 def _touches(loop: Loop, buffer: Buffer) -> bool:
     for statement in walk([loop]):
-        given = [a.buffer for a in statement.arguments if isinstance(a, Address)] if isinstance(statement, Call) else []
+        given = [a.buffer for a in statement.touched] if isinstance(statement, Call) else []
         if isinstance(statement, Store):
             given.append(statement.buffer)
         if buffer in given or any(buffer in e.depends for e in operands(statement)):

@@ -136,16 +136,26 @@ class GoalInPlace:
         index = p.place(b, self.layout, band.outer, m=b.add(band.row, top), n=column)
         return [Address(self.buffer, b.add(self.base, index)), b.dim(p.stride(self.layout, p.m))]
 
+    def ahead(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
+        return []
+
 
 class GoalScratch:
-    """A scratch band, `length` elements a row, that is finished before the next one is computed."""
+    """A scratch band, `length` elements a row, that is finished before the next one is computed.
 
-    def __init__(self, b: Builder, buffer: Buffer, length: int):
-        self.b, self.buffer, self.length = b, buffer, length
+    Attributes:
+        last: where what follows the product is stored, None where that is unlike the product itself.
+    """
+
+    def __init__(self, b: Builder, buffer: Buffer, length: int, last: GoalInPlace | None):
+        self.b, self.buffer, self.length, self.last = b, buffer, length, last
 
     def arguments(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
         b, length = self.b, self.b.const(self.length, INDEX)
         return [Address(self.buffer, b.add(b.mul(top, length), b.sub(column, band.start))), length]
+
+    def ahead(self, band: Band, top: Expr, column: Expr) -> list[Address | Expr]:
+        return [] if self.last is None else self.last.arguments(band, top, column)
 
 
 Left = LeftInPlace | LeftCopied
@@ -215,10 +225,14 @@ class TileCalls:
             block = left.block(height)
             mode = "blocks" if block[0] else left.mode
             levels = list(zip(band.counts, left.steps, right.steps))
-            routine = Routine("multiply", self.dtype, vectors, height, mode, columns is not None, len(levels), block)
+            ahead = goal.ahead(band, top, column)
+            routine = Routine(
+                "multiply", self.dtype, vectors, height, mode, columns is not None, len(levels), block, bool(ahead)
+            )
             count, a_step, b_step = levels.pop()
             arguments: list[Address | Expr] = [*left.start(band, top), a_step, right.start(band, column), b_step, count]
-            arguments += [*goal.arguments(band, top, column), again, *([columns] if columns is not None else [])]
+            arguments += [*goal.arguments(band, top, column), again, *ahead]
+            arguments += [] if columns is None else [columns]
             return Call(routine, [*arguments, *(x for level in reversed(levels) for x in level)], [goal.buffer])
 
         width, zero = b.const(self.vectors * self.lanes, INDEX), b.const(0, INDEX)

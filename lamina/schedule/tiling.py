@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.base import dtypes
-from lamina.base.dims import Dimension
+from lamina.base.dims import Dim, Dimension
 from lamina.schedule.blocking import Blocking
 from lamina.schedule.collapse import total, unflatten
 from lamina.schedule.epilogue import epilogue
@@ -18,6 +18,9 @@ from lamina.schedule.product import Product, loop_extent
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import TYPICAL_EXTENT
 from lamina.schedule.tiles import Band, Goal, Left, Right, RightInPlace, TileCalls, tile_bound
+
+# Bytes after which addresses share a place in the level-1 cache, of common processors.
+CACHE_WAY = 4096
 
 
 class Tiling:
@@ -123,6 +126,14 @@ class Tiling:
         stores = epilogue(b, self.group, self.memory, value, index)
         inner = Loop(item, zero, b.sub(band.end, band.start), stores, vector=True)
         return [Loop(line, zero, band.height, [inner])]
+
+
+def rows_collide(p: Product, size: int) -> bool:
+    """Whether the rows of a tile of A compete for the same few places of the level-1 cache, for elements of `size`."""
+    stride = p.stride(p.left, p.m)
+    if isinstance(stride, Dim):  # of a batch, whose size is a power of two more often than not
+        return True
+    return stride * size % CACHE_WAY == 0 and stride > 0
 
 
 def known(extent: Dimension) -> int:

@@ -49,3 +49,17 @@ def test_what_is_needed_is_named_in_the_order_of_reading():
     groups = grouped(*sums, p.reduce_sum(total, (0,)), inputs=inputs)
     last = groups[-1]
     assert [g.number for g in last.needs] == sorted(g.number for g in last.needs)
+
+
+def test_a_number_that_sizes_alone_decide_is_not_waited_for():
+    """The mean of a loss over the batch and its gradient come from one pass over the scores."""
+    batch = Dim("batch")
+    x = input_node((batch, 50), "float32")
+    size = p.cast(p.dimension(batch), "float32")
+    exponentials = p.exp(x)
+    sums = p.reduce_sum(exponentials, (1,))
+    loss = p.divide(p.reduce_sum(p.log(sums), (0,)), size)
+    share = p.broadcast(p.divide(p.full((), 1.0, "float32"), size), (batch,))
+    slopes = p.multiply(exponentials, p.broadcast(p.reshape(p.divide(share, sums), (batch, 1)), (batch, 50)))
+    groups = grouped(loss, slopes, inputs=(x,))
+    assert any({slopes, loss.inputs[0]} <= set(group.nodes) for group in groups)
