@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from lamina.version import __version__
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from lamina.dtype_policies import DTypePolicy
     from lamina.initializers import Initializer
     from lamina.layers import Input, KerasTensor, Layer
+    from lamina.layers.remat import RematScope
     from lamina.losses import Loss
     from lamina.metrics import Metric
     from lamina.models import Model, Sequential
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from lamina.regularizers import Regularizer
     from lamina.tensor import GradientTape, Tensor, Variable, from_dlpack
     from lamina.tensor.function import function
+    from lamina.tensor.remat import remat
 
 _SUBMODULES = (
     "activations", "callbacks", "constraints", "data", "datasets", "debug", "dtype_policies", "generation",
@@ -63,6 +66,7 @@ _NAMES = {
     "Input": "lamina.layers",
     "KerasTensor": "lamina.layers",
     "Layer": "lamina.layers",
+    "RematScope": "lamina.layers.remat",
     "Model": "lamina.models",
     "Sequential": "lamina.models",
     "Loss": "lamina.losses",
@@ -77,6 +81,7 @@ _NAMES = {
     "Variable": "lamina.tensor",
     "from_dlpack": "lamina.tensor",
     "function": "lamina.tensor",
+    "remat": "lamina.tensor.remat",
     "backend": "lamina.utils",
     "config": "lamina.base",
     "errors": "lamina.base",
@@ -95,7 +100,7 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"lamina.{name}")
     if name not in _NAMES:
-        raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+        raise AttributeError(f"module 'lamina' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     home = importlib.import_module(_NAMES[name])
     value = getattr(home, name, None) or importlib.import_module(f"{_NAMES[name]}.{name}")
     globals()[name] = value

@@ -36,10 +36,8 @@ class _CachedCalls:
         return x + ops.take(next(self._layers).table, self._places(x), axis=0)
 
     def attention(self, x, heads, causal):
-        cache = next(self._caches)
-        seen = ops.arange(cache.shape[2], dtype="int32") <= ops.expand_dims(self._places(x), 1)
         y, cache = next(self._layers)(
-            x, x, attention_mask=ops.expand_dims(seen, 0), cache=cache, cache_update_index=self._position
+            x, x, cache=next(self._caches), cache_update_index=self._position, use_causal_mask=True
         )
         self.moved.append(cache)
         return y
@@ -73,8 +71,8 @@ def lamina_generate(sequence: Sequence, sizes: Sizes, weights, count: int):
     @lamina.function
     def generate(prompt):
         length = prompt.shape[1]
-        shape = (1, 2, length + count, sizes["heads"], sizes["size"] // sizes["heads"])
-        caches = [ops.zeros(shape) for _ in range(sizes["layers"])]
+        shape = (1, sizes["heads"], length + count, sizes["size"] // sizes["heads"])
+        caches = [(ops.zeros(shape), ops.zeros(shape)) for _ in range(sizes["layers"])]
         _, caches = following(prompt[:, :-1], caches, 0)
         return _continued(next_token, prompt, caches, count)[:, length:]
 

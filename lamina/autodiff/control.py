@@ -1,8 +1,8 @@
-"""Gradients of loops and branches: loops and branches again, so that they can be differentiated any number of times.
+"""Gradients of loops, branches and calls: such things again, so that they can be differentiated any number of times.
 
 A loop is run backwards by a reversed loop over the same steps. Its body needs values of the forward steps. Those that
-are cheap to compute again are; the rest are outputs of a forward loop that says the same as the first one and gives
-more. `lamina.optimize` makes one loop of the two.
+are cheap to compute again are, and in a loop that is to recompute all others but its carries; the rest are outputs of a
+forward loop that says the same as the first one and gives more. `lamina.optimize` makes one loop of the two.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from lamina.base import dtypes
 from lamina.base.errors import GradientError
 from lamina.graph import INPUT, Graph, Node, body_graph, constant, input_node, parameters, substitute, topological
-from lamina.primitives import COND, SCAN, add, cond, logical_and, scan, zeros_like
+from lamina.primitives import CALL, COND, SCAN, add, after, call, cond, logical_and, scan, zeros_like
 
 Gradients = Callable[[Sequence[Node], Sequence[Node], Sequence[Node]], "list[Node | None]"]
 
@@ -22,7 +22,7 @@ _CHEAP = ("elementwise", "movement", "index")
 def control_gradients(
     node: Node, arriving: dict[int, Node], needed: set[Node], gradients: Gradients
 ) -> list[Node | None]:
-    """The gradient of a loop or branch for each of its operands, None where there is none.
+    """The gradient of a loop, branch or call for each of its operands, None where there is none.
 
     Args:
         arriving: the gradients of its results, by their number.
@@ -33,6 +33,8 @@ def control_gradients(
         return _Scan(node, arriving, needed, gradients).run()
     if node.primitive is COND:
         return _cond(node, arriving, needed, gradients)
+    if node.primitive is CALL:
+        return _call(node, arriving, needed, gradients)
     if node.attrs["most"] is not None:
         return _bounded(node, arriving, gradients)
     raise GradientError(
@@ -84,7 +86,7 @@ class _Scan:
             body_graph(inputs, roots), begin,
             [*stacks.values(), *forwards, *(self.outer[p] for p in moving)],
             [self.outer[p] for p in still],
-            self.node.attrs["length"], not self.node.attrs["reverse"],
+            self.node.attrs["length"], not self.node.attrs["reverse"], recompute=self.node.attrs["recompute"],
         )  # fmt: skip
         first = dict(zip([*(self.carries[k] for k in active), *summed, *reached], found))
         return [first.get(p) for p in self.body.inputs]
@@ -111,6 +113,7 @@ class _Scan:
     def _saved(self, roots: Sequence[Node]) -> tuple[list[Node], dict[Node, Node]]:
         """Values of the forward step that are kept for the backward one, and a node for each of them there."""
         own = set(topological(self.body.outputs, self.body.inputs))
+        recompute = self.node.attrs["recompute"]
         found: dict[Node, None] = {}
         seen: set[Node] = set()
         stack = list(reversed(roots))
@@ -119,7 +122,7 @@ class _Scan:
             if node in seen:
                 continue
             seen.add(node)
-            if node in self.carries or (node in own and not _is_cheap(node)):
+            if node in self.carries or (node in own and not recompute and not _is_cheap(node)):
                 found[node] = None
             elif node.primitive is not INPUT:
                 stack.extend(reversed(node.inputs))
@@ -135,6 +138,7 @@ class _Scan:
         everything = scan(
             more, node.inputs[:count], node.inputs[count : count + len(self.steps)],
             node.inputs[count + len(self.steps) :], node.attrs["length"], node.attrs["reverse"],
+            recompute=node.attrs["recompute"],
         )  # fmt: skip
         return everything[len(body.outputs) :]
 
@@ -175,3 +179,24 @@ def _cond(node: Node, arriving: dict[int, Node], needed: set[Node], gradients: G
     results = cond(node.inputs[0], branches[0], branches[1], [*operands, *arriving.values()])
     known = dict(zip(wanted, results))
     return [None, *(known.get(k) for k in range(len(operands)))]
+
+
+def _call(node: Node, arriving: dict[int, Node], needed: set[Node], gradients: Gradients) -> list[Node | None]:
+    """A call goes back through a call that first does the same again, from operands that wait for what arrives.
+
+    What goes on from here to earlier parts of the program waits for all the gradients of this one, so that memory of
+    this part is free again when those begin.
+    """
+    body, given = node.attrs["body"], list(arriving.values())
+    wanted = [k for k, n in enumerate(node.inputs) if n in needed and dtypes.is_float(n.dtype)]
+    seeds = [input_node(g.shape, g.dtype, "gradient") for g in given]
+    found = gradients([body.outputs[k] for k in arriving], [body.inputs[k] for k in wanted], seeds)
+    parts = {k: g for k, g in zip(wanted, found) if g is not None}
+    again = [after(n, given) for n in node.inputs]
+    results = call(body_graph([*body.inputs, *seeds], list(parts.values())), [*again, *given])
+    known = dict(zip(parts, results))
+    for k, own in known.items():
+        others = [n for n in results if n is not own]
+        if others and node.inputs[k].primitive is not INPUT:
+            known[k] = after(own, others)
+    return [known.get(k) for k in range(len(node.inputs))]

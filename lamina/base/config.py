@@ -38,11 +38,24 @@ class Config:
         self.image_data_format = "channels_last"
         self.threads = _threads()
         self.cache_dir = _cache_dir()
-        self.cache = os.environ.get("LAMINA_CACHE", "1") != "0"
-        self.memory_planner = os.environ.get("LAMINA_PLANNER", "1") != "0"
-        self.poison = os.environ.get("LAMINA_POISON", "0") == "1"
-        self.winograd = os.environ.get("LAMINA_WINOGRAD", "1") != "0"
-        self.interpret = os.environ.get("LAMINA_INTERPRET", "0") == "1"
+        self.cache = _switch("LAMINA_CACHE", True, "The folder of compiled programs is set by LAMINA_CACHE_DIR.")
+        self.memory_planner = _switch("LAMINA_PLANNER", True)
+        self.poison = _switch("LAMINA_POISON", False)
+        self.winograd = _switch("LAMINA_WINOGRAD", True)
+        self.interpret = _switch("LAMINA_INTERPRET", False)
+
+
+_SWITCHES = {"1": True, "true": True, "on": True, "yes": True, "0": False, "false": False, "off": False, "no": False}
+
+
+def _switch(name: str, default: bool, advice: str = "") -> bool:
+    """An environment variable that is on or off; `default` where it is not set, or empty."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if text.lower() not in _SWITCHES:
+        raise ArgumentError(f"{name} must be 1 (on) or 0 (off). Received: {text!r}. {advice}".rstrip())
+    return _SWITCHES[text.lower()]
 
 
 def _threads() -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina.base.errors import DTypeError
+from lamina.base.packages import required
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 SIGNED = ("int8", "int16", "int32", "int64")
@@ -46,7 +47,11 @@ def _canonical_object(dtype: Any) -> str:
     except TypeError:
         name = getattr(dtype, "name", str(dtype))
     if name not in _SIZES:
-        raise DTypeError(f"dtype {dtype!r} is not one that Lamina has. Expected one of: {', '.join(NAMES)}.")
+        advice = " Make numbers of text before: layers.TextVectorization and layers.StringLookup do."
+        raise DTypeError(
+            f"dtype {dtype!r} is not one that Lamina has. Expected one of: {', '.join(NAMES)}."
+            + (advice if name.startswith(("str", "bytes")) else "")
+        )
     return name
 
 
@@ -54,9 +59,7 @@ def _canonical_object(dtype: Any) -> str:
 def to_numpy(name: str) -> np.dtype:
     """Returns the NumPy dtype of a dtype's name. `bfloat16` comes from the package ml_dtypes."""
     if name == "bfloat16":
-        import ml_dtypes
-
-        return np.dtype(ml_dtypes.bfloat16)
+        return np.dtype(required("ml_dtypes").bfloat16)
     return np.dtype(name)
 
 

@@ -23,12 +23,32 @@ class ArgumentError(LaminaError, ValueError):
     """An argument outside of what is allowed."""
 
 
+class UnknownArgumentError(ArgumentError, TypeError):
+    """A keyword that a constructor does not have; the message tells the one that was meant, or all there are."""
+
+
+class ReservedNameError(ArgumentError, AttributeError):
+    """A method or an attribute of a user's class has the name of one that the class must keep."""
+
+
 class DataError(LaminaError, ValueError):
     """The user's data cannot be used as given: empty, mismatched, out of range, not numeric."""
 
 
 class IndexRangeError(LaminaError, IndexError):
-    """An index (of `take`, an embedding, a sparse label) that lies outside of its axis."""
+    """An index (of `take`, an embedding, a sparse label) that lies outside of its axis.
+
+    Attributes:
+        index: the first such index, and size: that of the axis; None where they are not known.
+        place: where it is among the indices.
+        source: the line and layer that asked for it; None where it is not known.
+    """
+
+    source: object = None
+
+    def __init__(self, message: str, index: int | None = None, size: int | None = None, place: tuple[int, ...] = ()):
+        super().__init__(message)
+        self.index, self.size, self.place = index, size, place
 
 
 class NumericError(LaminaError, ArithmeticError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.objects import TellsArguments
+
 Logs = dict[str, Any]
 
 
-class Callback:
+class Callback(TellsArguments):
     """Hooks that `fit`, `evaluate` and `predict` call; override those that you need.
 
     Hooks of batches are entered once a step, which takes the training loop out of native code for each of them.

@@ -147,7 +147,8 @@ class CallbackList(Callback):
 def _as_list(callbacks: Callback | Iterable[Callback] | None) -> list[Callback]:
     if callbacks is None:
         return []
-    found = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    several = hasattr(callbacks, "__iter__") and not isinstance(callbacks, (Callback, str))
+    found: list[Any] = list(callbacks) if several else [callbacks]  # type: ignore[arg-type]
     for callback in found:
         if not isinstance(callback, Callback):
             hint = " Did you forget the parentheses?" if isinstance(callback, type) else ""

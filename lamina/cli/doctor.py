@@ -8,10 +8,13 @@ import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lamina.base.config import config
+from lamina.base.errors import MissingExtraError
+from lamina.base.packages import required
 from lamina.version import __version__
 
 _SHOWN_FEATURES = (
@@ -47,15 +50,22 @@ def _line(name: str, text: str) -> str:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    import llvmlite
-    from llvmlite import binding
-
     yield "lamina", __version__
     yield "Python", f"{platform.python_version()} ({platform.python_implementation()})"
     yield "NumPy", np.__version__
-    yield "llvmlite", f"{llvmlite.__version__} (LLVM {'.'.join(map(str, binding.llvm_version_info))})"
+    binding = _binding()
+    llvm = "" if binding is None else f" (LLVM {'.'.join(map(str, binding.llvm_version_info))})"
+    yield "llvmlite", _version_of("llvmlite") + llvm
     extras = ("ml_dtypes", "h5py", "safetensors", "pandas", "polars", "matplotlib")
     yield "beside them", ", ".join(f"{name} {_version_of(name)}" for name in extras)
+
+
+def _binding() -> Any:
+    """What llvmlite knows of LLVM; None where it is not installed."""
+    try:
+        return required("llvmlite.binding")
+    except MissingExtraError:
+        return None
 
 
 def _version_of(package: str) -> str:
@@ -66,12 +76,14 @@ def _version_of(package: str) -> str:
 
 
 def _machine() -> Iterator[tuple[str, str]]:
-    from llvmlite import binding
-
-    features = binding.get_host_cpu_features()
     yield "system", f"{platform.platform()}, {platform.machine()}"
-    yield "CPU", f"{_cpu_name()} (LLVM: {binding.get_host_cpu_name()})"
-    yield "CPU features", " ".join(name for name in _SHOWN_FEATURES if features.get(name)) or "(none of note)"
+    binding = _binding()
+    if binding is None:
+        yield "CPU", _cpu_name()
+    else:
+        features = binding.get_host_cpu_features()
+        yield "CPU", f"{_cpu_name()} (LLVM: {binding.get_host_cpu_name()})"
+        yield "CPU features", " ".join(name for name in _SHOWN_FEATURES if features.get(name)) or "(none of note)"
     yield "cores", f"{os.cpu_count()} in the machine"
 
 
@@ -137,7 +149,10 @@ def _self_check() -> tuple[bool, str]:
     expected = np.tanh(w @ x + 1)
     function = lamina.function(lambda a, b: lamina.ops.tanh(lamina.ops.matmul(a, b) + 1))
     start = time.perf_counter()
-    result = np.asarray(function(w, x))
+    try:
+        result = np.asarray(function(w, x))
+    except MissingExtraError as missing:
+        return True, f"FAILED: {missing}"
     first = time.perf_counter() - start
     start = time.perf_counter()
     function(w, x)

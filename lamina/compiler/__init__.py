@@ -12,11 +12,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from lamina.base.config import config
+from lamina.base.errors import IndexRangeError
 from lamina.compiler.compilation import Compilation
 from lamina.compiler.compiled import CompiledGraph, CompiledLoop
 from lamina.compiler.profiled import ProfiledGraph, ProfiledLoop
 from lamina.graph import Graph, Node, verify
 from lamina.graph import interpret as interpret_graph
+from lamina.graph.index_errors import explained
 from lamina.graph.loop import InterpretedLoop, LoopProgram
 
 __all__ = [
@@ -33,7 +35,10 @@ class InterpretedGraph:
         self.graph = graph
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return interpret_graph(self.graph, arrays)
+        try:
+            return interpret_graph(self.graph, arrays)
+        except IndexRangeError as error:
+            raise explained(error, self.graph, arrays, dict(zip(self.graph.inputs, arrays))) from None
 
 
 def compile_graph(

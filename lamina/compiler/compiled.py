@@ -11,11 +11,12 @@ from lamina.base import dtypes
 from lamina.base.changes import changes
 from lamina.base.config import config
 from lamina.base.dims import evaluate_shape
-from lamina.base.errors import ArgumentError, DTypeError
+from lamina.base.errors import ArgumentError, DTypeError, IndexRangeError
 from lamina.compiler.compilation import Compilation
 from lamina.graph import Graph, Node, verify
+from lamina.graph.index_errors import explained
 from lamina.graph.interpreter import bind_symbols
-from lamina.graph.loop import BATCH, LoopProgram, LoopState
+from lamina.graph.loop import BATCH, LoopProgram, LoopState, step_arrays, unchanged
 
 if TYPE_CHECKING:
     from lamina.runtime.program import Layout
@@ -67,7 +68,11 @@ class CompiledGraph:
                 result = self._empty(shape, dtype)
                 table[number] = address(result)
                 results.append(result)
-            program.call(layout)
+            try:
+                program.call(layout)
+            except IndexRangeError as error:
+                given = {self.graph.inputs[k]: arrays[k] for k, _ in self._data}
+                raise explained(error, self.graph, arrays, given) from None
         if self.graph.updates:
             changes.note()
         return results
@@ -147,6 +152,11 @@ class CompiledLoop:
             )  # fmt: skip
             try:
                 program.call(layout)
+            except IndexRangeError as error:
+                state.epoch, state.step = int(context[self._epoch]), int(context[self._step])
+                body = self.loop.body
+                given = step_arrays(self.loop, state, arrays)
+                raise explained(error, body, given, unchanged(self.loop, arrays)) from None
             finally:
                 state.epoch, state.step = int(context[self._epoch]), int(context[self._step])
                 if self._changes:

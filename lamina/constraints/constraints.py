@@ -6,9 +6,10 @@ from typing import Any
 
 from lamina import ops
 from lamina.base.config import epsilon
+from lamina.objects import TellsArguments
 
 
-class Constraint:
+class Constraint(TellsArguments):
     """Base of constraints: a subclass has `__call__(w)`, which gives a tensor of the same shape, and `get_config()`."""
 
     def __call__(self, w: Any) -> Any:

@@ -75,6 +75,11 @@ def _series_to_array(series: Any, name: str) -> np.ndarray:
     return array if array.dtype.kind in _KINDS_OF_NUMBERS else _numbers(array, name)
 
 
+_TEXT = "Encode it as numbers first: layers.TextVectorization makes them of texts, layers.StringLookup of words."
+_TIME = "Encode it as numbers first, such as days since the first one."
+_ENCODE = {"U": _TEXT, "S": _TEXT, "T": _TEXT, "M": _TIME, "m": _TIME}
+
+
 def _numbers(array: np.ndarray, name: str) -> np.ndarray:
     """Numbers out of an object array; an error for text, dates and the rest."""
     kind = array.dtype.kind
@@ -83,7 +88,7 @@ def _numbers(array: np.ndarray, name: str) -> np.ndarray:
     what = {"U": "text", "S": "bytes", "T": "text", "M": "dates", "m": "time spans", "c": "complex numbers"}.get(kind)
     raise DataError(
         f"{name} holds {what or 'values'} (dtype {array.dtype}){_example(array)}; numbers are expected. "
-        + ("Encode it as numbers first." if kind in "USTMm" else "Convert it to a float or integer dtype.")
+        + _ENCODE.get(kind, "Convert it to a float or integer dtype.")
     )
 
 

@@ -53,7 +53,7 @@ def pad_sequences(
         kept = min(int(lengths[row]), steps)
         if not kept:
             continue
-        part = np.asarray(sequence[-kept:] if truncating == "pre" else sequence[:kept], dtype=dtype)
+        part = _steps(row, sequence[-kept:] if truncating == "pre" else sequence[:kept], dtype)
         if part.shape[1:] != step_shape:
             raise DataError(
                 f"pad_sequences: the steps of sequence {row} have the shape {part.shape[1:]}, those before it "
@@ -61,6 +61,17 @@ def pad_sequences(
             )
         result[row, slice(steps - kept, None) if padding == "pre" else slice(kept)] = part
     return result
+
+
+def _steps(row: int, steps: Any, dtype: Any) -> np.ndarray:
+    """The steps of a sequence as an array, or DataError."""
+    try:
+        return np.asarray(steps, dtype=dtype)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"pad_sequences: sequence {row} cannot be an array of {np.dtype(dtype)}. Received: {steps[:3]!r}... Give "
+            "numbers of equal shapes; words become numbers by layers.StringLookup, or stay words with dtype=object."
+        ) from None
 
 
 def lengths_of(name: str, sequences: Any) -> np.ndarray:

@@ -81,6 +81,8 @@ def _part(steps: int, start: int | None, end: int | None) -> tuple[int, int]:
             raise ArgumentError(
                 f"timeseries_dataset_from_array: {name} must lie within the {steps} steps of data. Received: {index}."
             )
+    if not steps:
+        raise DataError("timeseries_dataset_from_array: data is empty. At least one window of steps is needed.")
     first, last = start or 0, steps if end is None else end
     if first >= last:
         raise ArgumentError(

@@ -71,7 +71,7 @@ def _kernel(kernel: Kernel, plan: Schedule, known: Mapping[Buffer, str], printed
     """A kernel's text with the meaning of its buffers; `printed` has the names of bodies that were printed before."""
     head, *rest = format_kernel(kernel).split("\n")
     buffers = kernel.buffers()
-    new = dict.fromkeys(plan.aliases, ", new value")
+    new = {b: ", new value" if old.role == "state" else ", in its place" for b, old in plan.aliases.items()}
     lines = [f"{line}    # {known[plan.resolved(b)]}{new.get(b, '')}" for line, b in zip(rest, buffers)]
     body = "\n".join(rest)
     if body in printed:

@@ -10,9 +10,10 @@ from lamina import ops
 from lamina.base import trees
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.generation import names
-from lamina.generation.generator import Generators, as_arrays, checked_ends
-from lamina.generation.prompts import prepared
+from lamina.generation.generator import Generators, as_arrays, checked_ends, checked_pad
+from lamina.generation.prompts import check_room, prepared
 from lamina.generation.sampler import Sampler, Task
+from lamina.layers.dense import positive_integer
 from lamina.tensor.state import state
 from lamina.tensor.tensor import Tensor
 
@@ -27,14 +28,16 @@ def generate(
     sampler: Any = "greedy",
     end_token_id: Any = None,
     pad_token_id: int = 0,
+    prefill: Callable[[Any, Any], Any] | None = None,
 ) -> Any:
     """Continues prompts token by token, as one native program.
 
     Args:
         next_token: `f(token, cache, index)`: takes the tokens `(batch,)` at the place `index`, and gives the logits
             `(batch, vocabulary)` of those after them, and the new cache, of the same shapes and dtypes. It is called
-            for every token of the prompts too, from the first on. It is compiled at the first call with this very
-            function; variables may be read in it. Pass a function that is kept, not a new one each time.
+            for every token of the prompts too, from the first on, but for those that `prefill` takes. It is compiled
+            at the first call with this very function; variables may be read in it. Pass a function that is kept, not
+            a new one each time.
         prompts: tokens `(batch, steps)`; a list of prompts of any lengths; one prompt; or a dict with `"token_ids"`
             and `"padding_mask"`, the mask False where rows end in padding.
         max_length: how many tokens there are in the end, those of the prompt included.
@@ -45,6 +48,9 @@ def generate(
         end_token_id: the token, or several, after which a text ends; none. When all texts of a batch have ended, the
             program stops.
         pad_token_id: what follows the end of a text; 0.
+        prefill: `f(tokens, cache)`: takes the tokens `(batch, steps)` of all prompts but the last one that all have, at
+            once, and gives the cache after them. Without it `next_token` takes them one by one. It is not called
+            where the shortest prompt is a single token.
 
     Returns:
         Tokens `(batch, max_length)`, int32, as a NumPy array; `(max_length,)` for one prompt. Within a traced function
@@ -53,7 +59,8 @@ def generate(
 
     Raises:
         DataError: if there are no prompts, one is empty, or they are no whole numbers.
-        ArgumentError: if a prompt is longer than `max_length`, `next_token` gives no pair, or there is no such sampler.
+        ArgumentError: if a prompt is longer than `max_length`, `next_token` gives no pair, an end or padding is no
+            token, or there is no such sampler.
         ShapeError: if the logits or the cache do not have their shapes.
 
     Example:
@@ -63,28 +70,33 @@ def generate(
 
         text = generate(next_token, [[START]], 50, cache=first_state, sampler="beam", end_token_id=END)
     """
-    if not callable(next_token):
-        raise ArgumentError(f"generate: next_token must be a function. Received: {next_token!r}.")
-    chosen, ends = names.get(sampler), checked_ends(end_token_id)
+    for name, value in (("next_token", next_token), ("prefill", prefill)):
+        if not callable(value) and (name, value) != ("prefill", None):
+            raise ArgumentError(f"generate: {name} must be a function. Received: {value!r}.")
+    chosen, ends, pad = names.get(sampler), checked_ends(end_token_id), checked_pad(pad_token_id)
     if state.trace is not None:
-        return _traced(next_token, prompts, max_length, cache, chosen, ends, int(pad_token_id))
-    given = prepared(prompts, max_length, int(pad_token_id))
+        return _traced(next_token, prompts, max_length, cache, chosen, ends, pad, prefill)
+    given = prepared(prompts, max_length, pad)
     cache = trees.map_structure(ops.convert_to_tensor, cache)
     _check_cache(cache, len(given.tokens))
+    begun = given.begun(given.shortest - 1) if prefill is not None and given.shortest > 1 else None
+
+    weak_next, weak_prefill = _weakly(next_token), None if begun is None else _weakly(prefill)
 
     def make(own: Sampler) -> Callable[..., Any]:
-        weak = _weakly(next_token)
-
-        def generate(tokens: Any, lengths: Any, cache: Any) -> Any:
-            return own.run(Task(weak(), tokens, lengths, 0, cache, ends, int(pad_token_id)))
+        def generate(tokens: Any, lengths: Any, cache: Any, *begun: Any) -> Any:
+            start: Any = 0
+            if weak_prefill is not None:
+                cache, start = weak_prefill()(*begun, cache), ops.min(lengths) - 1
+            return own.run(Task(weak_next(), tokens, lengths, start, cache, ends, pad))
 
         return generate
 
     owner, method = getattr(next_token, "__self__", next_token), getattr(next_token, "__func__", None)
-    program = _generators.setdefault(owner, Generators()).find((method, ends, int(pad_token_id)), chosen, make)
+    program = _generators.setdefault(owner, Generators()).find((method, weak_prefill, ends, pad), chosen, make)
     batch = None if len(given.tokens) == 1 else "batch"
-    axes = [(batch, "length"), (batch,), *((batch, *x.shape[1:]) for x in trees.flatten(cache))]
-    result = program(chosen, axes, given.tokens, given.lengths, cache)
+    axes = [(batch, "length"), (batch,), *((batch, *x.shape[1:]) for x in trees.flatten(cache)), (batch, "begun")]
+    result = program(chosen, axes, given.tokens, given.lengths, cache, *([] if begun is None else [begun]))
     return as_arrays(result, given.single)
 
 
@@ -94,15 +106,22 @@ def _weakly(f: Any) -> Callable[[], Any]:
 
 
 def _traced(
-    next_token: Any, prompts: Any, max_length: int, cache: Any, sampler: Sampler, ends: tuple[int, ...], pad: int
-) -> Any:
+    next_token: Any, prompts: Any, max_length: int, cache: Any, sampler: Sampler, ends: tuple[int, ...], pad: int,
+    prefill: Any,
+) -> Any:  # fmt: skip
     """The same as a part of a program that is being traced."""
-    given = ops.cast(prompts, "int32")
+    given, most = ops.cast(prompts, "int32"), positive_integer("generate", "max_length", max_length)
     if len(given.dims) != 2:
         raise ShapeError(f"generate: prompts must be a tensor (batch, steps) here. Received: {given.shape}.")
-    tokens = ops.pad(given, ((0, 0), (0, max_length - given.dims[1])), constant_values=pad)
-    lengths = ops.zeros((given.dims[0],), "int32") + ops.cast(ops.convert_to_tensor(given.dims[1]), "int32")
-    return sampler.run(Task(next_token, tokens, lengths, 0, cache, ends, pad))
+    batch, steps = given.dims
+    check_room(most, steps)
+    tokens = ops.pad(given, ((0, 0), (0, most - steps)), constant_values=pad)
+    length = ops.cast(ops.convert_to_tensor(steps), "int32")
+    start: Any = 0
+    if prefill is not None and steps != 1:
+        cache, start = prefill(given[:, :-1], cache), length - 1
+    lengths = ops.zeros((batch,), "int32") + length
+    return sampler.run(Task(next_token, tokens, lengths, start, cache, ends, pad))
 
 
 def _check_cache(cache: Any, batch: int) -> None:

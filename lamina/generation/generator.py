@@ -99,16 +99,32 @@ def _key(sampler: Sampler) -> Any:
     return type(sampler).__name__, json.dumps({**sampler.get_config(), "seed": None}, sort_keys=True)
 
 
-def checked_ends(end_token_id: Any) -> tuple[int, ...]:
-    """End tokens as a tuple: of one, several, or None."""
+def checked_ends(end_token_id: Any, vocabulary_size: int | None = None) -> tuple[int, ...]:
+    """End tokens as a tuple: of one, several, or None; ArgumentError if they are no tokens."""
     if end_token_id is None:
         return ()
-    items = end_token_id if isinstance(end_token_id, (list, tuple, set, frozenset)) else [end_token_id]
-    if any(isinstance(i, bool) or not isinstance(i, (int, np.integer)) for i in items):
+    items = list(end_token_id) if isinstance(end_token_id, (list, tuple, set, frozenset)) else [end_token_id]
+    if not all(map(_is_whole, items)):
         raise ArgumentError(
             f"generate: end_token_id must be a token (a whole number), several, or None. Received: {end_token_id!r}."
         )
+    if vocabulary_size is not None and any(not 0 <= i < vocabulary_size for i in items):
+        raise ArgumentError(
+            f"generate: end_token_id must be a token from 0 to {vocabulary_size - 1}, as no other is ever generated. "
+            f"Received: {end_token_id!r}. For texts without an end give None."
+        )
     return tuple(int(i) for i in items)
+
+
+def checked_pad(pad_token_id: Any) -> int:
+    """The padding; ArgumentError if it is no whole number."""
+    if not _is_whole(pad_token_id):
+        raise ArgumentError(f"generate: pad_token_id must be a whole number. Received: {pad_token_id!r}.")
+    return int(pad_token_id)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def as_arrays(result: Any, single: bool) -> Any:

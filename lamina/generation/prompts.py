@@ -18,17 +18,18 @@ class Prompts(NamedTuple):
     Attributes:
         tokens: `(batch, max_length)`: the prompts, then padding; int32.
         lengths: `(batch,)`: of the prompts; int32.
+        shortest: the least of them.
         single: whether a single prompt was given, without an axis for the batch.
     """
 
     tokens: np.ndarray
     lengths: np.ndarray
+    shortest: int
     single: bool
 
-    @property
-    def given(self) -> np.ndarray:
-        """`(batch, longest)`: the tokens up to the end of the longest prompt."""
-        return np.ascontiguousarray(self.tokens[:, : int(self.lengths.max())])
+    def begun(self, steps: int) -> np.ndarray:
+        """`(batch, steps)`: the first tokens."""
+        return np.ascontiguousarray(self.tokens[:, :steps])
 
 
 def prepared(prompts: Any, max_length: Any, pad: int, vocabulary_size: int | None = None) -> Prompts:
@@ -51,16 +52,21 @@ def prepared(prompts: Any, max_length: Any, pad: int, vocabulary_size: int | Non
             "generate: every prompt needs at least one token to begin with, such as a start token. Received: "
             + ("no prompts." if not len(rows) else f"an empty prompt at position {int(lengths.argmin())}.")
         )
-    if lengths.max() > most:
-        raise ArgumentError(
-            f"generate: max_length={most} counts the prompt too, and prompt {int(lengths.argmax())} has "
-            f"{int(lengths.max())} tokens. Give a larger max_length, or cut the prompt."
-        )
+    check_room(most, int(lengths.max()), int(lengths.argmax()))
     tokens = np.full((len(rows), most), pad, np.int32)
     for place, row in enumerate(rows):
         _check(row, place, vocabulary_size)
         tokens[place, : len(row)] = row
-    return Prompts(tokens, lengths, single)
+    return Prompts(tokens, lengths, int(lengths.min()), single)
+
+
+def check_room(max_length: int, steps: Any, place: int = 0) -> None:
+    """Raises ArgumentError if a prompt of so many steps, which may be unknown, is surely too long."""
+    if isinstance(steps, int) and steps > max_length:
+        raise ArgumentError(
+            f"generate: max_length={max_length} counts the prompt too, and prompt {place} has {steps} tokens. Give a "
+            "larger max_length, or cut the prompt."
+        )
 
 
 def _rows(prompts: Any) -> tuple[Sequence[np.ndarray], bool]:

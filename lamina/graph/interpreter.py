@@ -10,7 +10,7 @@ import numpy as np
 from lamina.base import dtypes
 from lamina.base.changes import changes
 from lamina.base.dims import Dim, Shape, divide, evaluate, symbols_of
-from lamina.base.errors import ShapeError
+from lamina.base.errors import IndexRangeError, ShapeError
 from lamina.graph.graph import Graph, topological
 from lamina.graph.node import Node
 
@@ -84,8 +84,12 @@ class _Body:
 
 def run_node(node: Node, operands: Sequence[np.ndarray], symbols: Mapping[str, int]) -> Any:
     """The value of one node, as an array of exactly its dtype; a tuple of them where it has several results."""
-    with np.errstate(all="ignore"):
-        value = node.primitive.numpy(*operands, **concrete_attrs(node.attrs, symbols))
+    try:
+        with np.errstate(all="ignore"):
+            value = node.primitive.numpy(*operands, **concrete_attrs(node.attrs, symbols))
+    except IndexRangeError as error:
+        error.source = error.source or node.source
+        raise
     if node.results:
         return tuple(np.asarray(v, dtype=dtypes.to_numpy(s.dtype)) for v, s in zip(value, node.results, strict=True))
     return np.asarray(value, dtype=dtypes.to_numpy(node.dtype))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.base.errors import VerificationError
+from lamina.base.errors import IndexRangeError, VerificationError
 from lamina.graph.graph import Graph
+from lamina.graph.index_errors import explained
 from lamina.graph.interpreter import interpret
 from lamina.graph.node import Node
 from lamina.graph.verifier import verify
@@ -113,9 +114,29 @@ class InterpretedLoop:
                 state.epoch, state.step = state.epoch + 1, 0
 
     def _step(self, state: LoopState, arrays: Mapping[Node, np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-        start = state.step * state.batch_size
-        rows = slice(start, min(start + state.batch_size, state.rows))
-        body = self.program.body
-        given = [arrays[n][rows] if n in self.program.streams else arrays[n] for n in body.inputs]
-        for array, value in zip(outputs, interpret(body, given)):
+        rows = rows_of_step(state)
+        given = step_arrays(self.program, state, arrays)
+        try:
+            values = interpret(self.program.body, given)
+        except IndexRangeError as error:
+            raise explained(error, self.program.body, given, unchanged(self.program, arrays)) from None
+        for array, value in zip(outputs, values):
             array[rows] = value
+
+
+def rows_of_step(state: LoopState) -> slice:
+    """The rows of the step that is next."""
+    start = state.step * state.batch_size
+    return slice(start, min(start + state.batch_size, state.rows))
+
+
+def unchanged(program: LoopProgram, arrays: Mapping[Node, np.ndarray]) -> dict[Node, np.ndarray]:
+    """The arrays that the program only reads."""
+    changed = {id(arrays[node]) for graph in program.stages() for node, _ in graph.updates}
+    return {node: array for node, array in arrays.items() if id(array) not in changed}
+
+
+def step_arrays(program: LoopProgram, state: LoopState, arrays: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
+    """What the next step's body is given: of streams the step's rows."""
+    rows = rows_of_step(state)
+    return [arrays[n][rows] if n in program.streams else arrays[n] for n in program.body.inputs]

@@ -7,9 +7,10 @@ from typing import Any
 
 from lamina.base import dtypes
 from lamina.base.config import floatx
+from lamina.objects import TellsArguments
 
 
-class Initializer:
+class Initializer(TellsArguments):
     """Base of first values: a subclass has `__call__(shape, dtype=None)`, which gives a tensor, and `get_config()`."""
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:

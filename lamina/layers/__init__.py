@@ -6,6 +6,7 @@ The families of layers (convolutions, pooling, ...) are imported when one of the
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,8 @@ _FAMILIES = {
         "SeparableConvolution2D"
     ),
     "core": (
-        "EinsumDense Embedding Masking PositionEmbedding ReversibleEmbedding RotaryEmbedding SinePositionEncoding "
-        "TimeDistributed TokenAndPositionEmbedding Wrapper"
+        "EinsumDense Embedding Masking Permute PositionEmbedding RepeatVector ReversibleEmbedding RotaryEmbedding "
+        "SinePositionEncoding TimeDistributed TokenAndPositionEmbedding Wrapper"
     ),
     "merging": (
         "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum "
@@ -65,7 +66,7 @@ _FAMILIES = {
         "GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D "
         "MaxPooling3D"
     ),
-    "preprocessing": "IntegerLookup StringLookup TextVectorization",
+    "preprocessing": "IntegerLookup Normalization StringLookup TextVectorization",
     "recurrent": (
         "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN SimpleRNN SimpleRNNCell "
         "StackedRNNCells"
@@ -107,7 +108,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'lamina.layers' has no attribute {name!r}")
+        raise AttributeError(f"module 'lamina.layers' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     value = getattr(importlib.import_module(f"lamina.layers.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

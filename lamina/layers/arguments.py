@@ -12,6 +12,7 @@ import numpy as np
 from lamina import ops
 from lamina.base import dtypes, trees
 from lamina.base.errors import ArgumentError
+from lamina.objects import argument_names, unknown_argument
 from lamina.tensor import Tensor, Variable
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -23,20 +24,21 @@ def call_parameters(call: Callable[..., Any]) -> Mapping[str, inspect.Parameter]
     return dict(list(inspect.signature(call).parameters.items())[1:])
 
 
-def check_keywords(owner: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+def check_keywords(cls: type, kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
     """The batch shape that old-style keywords of a first layer give, or None.
 
     Args:
+        cls: the class of the layer.
         kwargs: what is left of a constructor's keywords: `input_shape` (without batch), `input_dim`,
             `batch_input_shape` and `batch_size` are known.
 
     Raises:
-        ArgumentError: for any other keyword.
+        UnknownArgumentError: for any other keyword.
     """
     known = {"input_shape", "input_dim", "batch_input_shape", "batch_size"}
     unknown = sorted(set(kwargs) - known)
     if unknown:
-        raise ArgumentError(f"{owner} does not have the argument {unknown[0]!r}.{_similar(unknown[0], known)}")
+        raise unknown_argument(cls.__name__, unknown[0], known | argument_names(cls))
     if "batch_input_shape" in kwargs:
         return tuple(kwargs["batch_input_shape"])
     shape = kwargs.get("input_shape", (kwargs["input_dim"],) if "input_dim" in kwargs else None)
@@ -44,14 +46,6 @@ def check_keywords(owner: str, kwargs: dict[str, Any]) -> tuple[Any, ...] | None
         return None
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     return (kwargs.get("batch_size"), *shape)
-
-
-def _similar(name: str, known: set[str]) -> str:
-    import difflib  # only errors need it
-
-    common = {"activation", "units", "use_bias", "name", "dtype", "trainable", "kernel_initializer", "rate", "seed"}
-    close = difflib.get_close_matches(name, sorted(known | common), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def is_tensor(value: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from lamina.base.errors import ArgumentError
 from lamina.layers.layer import Layer
 from lamina.layers.symbolic import KerasTensor, start_tensor
@@ -37,6 +39,12 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
+        check_shape_argument(shape, batch_size, dtype)
+        if dtype == "string":
+            raise ArgumentError(
+                "Input: models take numbers, no text. Use TextVectorization or StringLookup on the data before, and "
+                'Input(..., dtype="int64") for what they give.'
+            )
         super().__init__(dtype=dtype, name=name, autocast=False, **kwargs)
         if self._input_shape_arg is not None and batch_shape is None and shape is None:
             batch_shape = self._input_shape_arg
@@ -48,15 +56,8 @@ class InputLayer(Layer):
                 f"batch_shape={batch_shape}."
             )
         if batch_shape is None:
-            one = (shape,) if isinstance(shape, int) else tuple(shape)  # type: ignore[arg-type]
-            batch_shape = (batch_size, *one)
-        for size in batch_shape:
-            if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
-                raise ArgumentError(
-                    f"{self._title()}: a shape has whole numbers, and None for sizes that vary. Received: "
-                    f"{tuple(batch_shape)}."
-                )
-        self.batch_shape = tuple(batch_shape)
+            batch_shape = (batch_size, *_sizes(self._title(), shape))
+        self.batch_shape = _sizes(self._title(), batch_shape)
         self.built = True
         start_tensor(self, self.batch_shape, self.dtype)
 
@@ -72,6 +73,33 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
+
+
+def _sizes(owner: str, shape: Any) -> tuple[int | None, ...]:
+    """A shape as a tuple of ints and None, or ArgumentError."""
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else shape
+    if not isinstance(sizes, (tuple, list)) or not all(_is_size(size) for size in sizes):
+        raise ArgumentError(
+            f"{owner}: a shape is a tuple of whole numbers of at least 0, and of None for sizes that vary. Received: "
+            f"{shape!r}."
+        )
+    return tuple(None if size is None else int(size) for size in sizes)
+
+
+def _is_size(size: Any) -> bool:
+    return size is None or (isinstance(size, (int, np.integer)) and not isinstance(size, bool) and int(size) >= 0)
+
+
+def check_shape_argument(shape: Any, batch_size: Any, dtype: Any) -> None:
+    """Raises ArgumentError where the sizes of a shape were given one by one, as `Input(28, 28, 1)`."""
+    if isinstance(shape, int) and isinstance(batch_size, int):
+        sizes = [size for size in (shape, batch_size, dtype) if isinstance(size, int)]
+        raise ArgumentError(
+            f"Input: shape must be one tuple, without the batch: Input({tuple(sizes)}). Received: Input("
+            f"{', '.join(map(str, sizes))}), of which the second number would be the batch_size"
+            f"{', the third the dtype' if len(sizes) > 2 else ''}. For batches of a fixed size name it: "
+            f"Input(({shape},), batch_size={batch_size})."
+        )
 
 
 def Input(

@@ -82,7 +82,21 @@ class InputSpec:
             )
 
 
+def advice_on_steps(shape: Sequence[Any]) -> str:
+    """What to do where an input of this shape has no axis of steps."""
+    if any(isinstance(size, (tuple, list)) for size in shape):
+        return "Call it on one tensor."
+    if len(shape) < 2:
+        return "A batch of sequences has the axes batch, steps and features: one sequence goes in as `x[None]`."
+    return (
+        "After a recurrent layer, give that one return_sequences=True, so that it hands on all its steps. Sequences "
+        "of single numbers go in as `x[..., None]`, one sequence of vectors as `x[None]`."
+    )
+
+
 def _rank_advice(found: int, wanted: int) -> str:
+    if (found, wanted) == (2, 3):
+        return advice_on_steps((None,) * found)
     if found < wanted:
         return "The first axis is the batch: one sample goes in as `x[None]`, one feature per sample as `x[:, None]`."
     return "Put a Flatten or Reshape layer before it, or drop axes of size 1 with `ops.squeeze`."

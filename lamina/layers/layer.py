@@ -13,7 +13,7 @@ from lamina.base import dtypes, trees
 from lamina.base.errors import ArgumentError, LaminaError
 from lamina.base.policy import DTypePolicy
 from lamina.graph.source import source_scope
-from lamina.layers import masks, symbolic
+from lamina.layers import masks, remat, symbolic
 from lamina.layers import weights as weighing
 from lamina.layers.arguments import (
     call_parameters,
@@ -22,14 +22,15 @@ from lamina.layers.arguments import (
     is_tensor,
     prepare,
 )  # fmt: skip
-from lamina.layers.building import build_for, marking_built
+from lamina.layers.building import build_for
+from lamina.layers.construction import Constructed, checked_name
 from lamina.layers.context import current_training, entered, reading
 from lamina.layers.input_spec import InputSpec
-from lamina.objects import unique_name
+from lamina.layers.naming import check_given, naming
 from lamina.tensor import Variable
 
 
-class Layer(masks.PassesMasks):
+class Layer(Constructed, masks.PassesMasks):
     """A function of tensors with weights of its own.
 
     A subclass makes what it needs in `__init__`, its weights in `build(input_shape)`, and computes in
@@ -48,6 +49,9 @@ class Layer(masks.PassesMasks):
         ArgumentError: for a keyword that no layer has.
     """
 
+    # Whether a `RematScope` is the business of the layers inside of this one.
+    _remat_of_parts = False
+
     def __init__(
         self,
         *,
@@ -58,11 +62,7 @@ class Layer(masks.PassesMasks):
         name: str | None = None,
         **kwargs: Any,
     ):
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ArgumentError(
-                f"{type(self).__name__}: name must be a non-empty string without '/'. Received: {name!r}."
-            )
-        self._name = name or unique_name(type(self).__name__)
+        self._name = checked_name(type(self).__name__, name)
         self._trainable = bool(trainable)
         self._dtype_policy = dtype_policies.get(dtype)
         self._weights: list[Variable] = []
@@ -70,22 +70,13 @@ class Layer(masks.PassesMasks):
         self._losses: list[Any] = []
         self._calls: list[symbolic.Call] = []
         self._build_shape: Any = None
-        self._input_shape_arg = check_keywords(type(self).__name__, kwargs)
+        self._input_shape_arg = check_keywords(type(self), kwargs)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.autocast = autocast
         self.built = False
         self.input_spec: Any = None
         self.supports_masking = self._computes_mask()
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
-        layer = super().__new__(cls)
-        layer.__dict__["_constructor_call"] = (args, kwargs)
-        return layer
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "build" in cls.__dict__:
-            cls.build = marking_built(cls.__dict__["build"])  # type: ignore[method-assign]
+        self._remat = remat.current_scope()
 
     # ---- what subclasses write ----
 
@@ -121,12 +112,12 @@ class Layer(masks.PassesMasks):
             return symbolic.call(self, args, kwargs)
         arrived = self._arrived(args, kwargs)
         args, kwargs, training = self._arguments(args, {**kwargs, **arrived.arguments})
-        with source_scope(self._name), entered(training) as outermost:
+        with naming(self, args, kwargs), source_scope(self._name), entered(training) as outermost:
             if outermost:
                 self._clear_losses()
             self._prepare_call(args, kwargs)
             with reading(self):
-                outputs = self.call(*args, **kwargs)
+                outputs = remat.call(self, args, kwargs)
             if self.activity_regularizer is not None:
                 for output in trees.flatten(outputs):
                     self.add_loss(weighing.activity_penalty(self.activity_regularizer, output))
@@ -158,6 +149,7 @@ class Layer(masks.PassesMasks):
         """Checks the inputs, and builds the layer if that is to be done."""
         self._check_inputs(args, kwargs)
         if not self.built:
+            check_given(self, args, kwargs)
             build_for(self, args, kwargs)
 
     def _check_inputs(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -167,7 +159,10 @@ class Layer(masks.PassesMasks):
         tensors = [t for t in trees.flatten(first) if is_tensor(t)]
         specs = self.input_spec if isinstance(self.input_spec, (list, tuple)) else [self.input_spec]
         if len(specs) != len(tensors):
-            raise ArgumentError(f"{self._title()} takes {len(specs)} input(s). Received: {len(tensors)}.")
+            raise ArgumentError(
+                f"{self._title()} takes {len(specs)} input(s). Received: {len(tensors)}. A layer before it that gives "
+                "several (return_state=True, merge_mode=None) needs Model(inputs, outputs), where one is chosen."
+            )
         for i, (spec, tensor) in enumerate(zip(specs, tensors, strict=True)):
             if isinstance(spec, InputSpec):
                 spec.check(tensor, self._title(), i)
@@ -318,10 +313,6 @@ class Layer(masks.PassesMasks):
     # ---- description ----
 
     @property
-    def name(self) -> str:
-        return self._name
-
-    @property
     def input(self) -> Any:
         """The symbolic tensor, or the structure of them, of the first call on such; also the model's, for a model."""
         made = self._first_call("input")
@@ -392,9 +383,6 @@ class Layer(masks.PassesMasks):
         made = self.__dict__["_constructor_call"]
         kept = ((), {}) if symbolic.symbolic_tensors(made) else made
         return {**self.__dict__, "_calls": [], "_constructor_call": kept}
-
-    def _title(self) -> str:
-        return f"{type(self).__name__} layer {self._name!r}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self._name}, built={self.built}>"

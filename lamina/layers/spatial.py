@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina.base.config import image_data_format
 from lamina.base.errors import ArgumentError, ShapeError
-from lamina.layers.input_spec import InputSpec
+from lamina.layers.input_spec import InputSpec, advice_on_steps
 from lamina.layers.layer import Layer
 
 SampleShape = tuple[int | None, ...]
@@ -119,6 +119,8 @@ class SpatialSpec(InputSpec):
         if self.ndim is not None and rank < self.ndim:
             channel = "x[..., None]" if self.channels_last else "x[:, None]"
             advice = f"One sample goes in as `x[None]`; data without an axis of channels as `{channel}`."
+            if self.ndim == 3 and rank == 2:
+                advice = advice_on_steps(shape)
         raise ShapeError(f"{where}, of rank {rank}; expected rank {self.ndim}: {self.layout}. {advice}")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.base import trees
 from lamina.base.dims import Shape
-from lamina.base.errors import LaminaError, ShapeError, TraceError
+from lamina.base.errors import ArgumentError, LaminaError, ShapeError, TraceError
 from lamina.graph import Node, Spec, user_source
 from lamina.graph.node import INPUT, Attributes
 from lamina.layers import unknown_sizes
@@ -165,4 +165,8 @@ def _traced(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], trial: 
             outputs = layer(*trees.map_structure(stand_in, args), **trees.map_structure(stand_in, kwargs))
     finally:
         layer._clear_losses()
+    if not any(isinstance(leaf, (Tensor, Variable)) for leaf in trees.flatten(outputs)):
+        raise ArgumentError(
+            f"{layer._title()}: its call gave no tensor. Received: {outputs!r}. Did you forget to `return` it?"
+        )
     return trees.map_structure(lambda o: _Spec(o.dims, o.dtype) if isinstance(o, (Tensor, Variable)) else o, outputs)

@@ -11,12 +11,12 @@ from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, ShapeError
 from lamina.layers.masks import mask_of, set_mask
 from lamina.losses.shapes import aligned, squeeze_or_expand_to_same_rank
-from lamina.objects import unique_name
+from lamina.objects import TellsArguments, unique_name
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "mean_with_sample_weight", "sum", "none", None)
 
 
-class Loss:
+class Loss(TellsArguments):
     """A measure of how far predictions are from targets; smaller is better.
 
     A subclass has `call(y_true, y_pred)`, which gives a value for each sample (or each position of one).

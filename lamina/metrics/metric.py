@@ -9,11 +9,11 @@ from lamina import initializers, ops
 from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.errors import LaminaError
-from lamina.objects import unique_name
+from lamina.objects import TellsArguments, unique_name
 from lamina.tensor import Variable
 
 
-class Metric:
+class Metric(TellsArguments):
     """A number about many batches.
 
     A subclass makes its state with `add_variable` in `__init__`, changes it in `update_state(...)`, and computes

@@ -60,6 +60,7 @@ class ArrayEpochs:
         self.hooks = hooks
         whole = -(-data.rows // batch_size)
         self.steps = whole if steps is None else min(steps, whole)
+        program.check_rows(min(data.rows, self.steps * batch_size), batch_size)
         self._arrays = program.bind(data)
 
     def run(self) -> Logs:
@@ -183,6 +184,7 @@ class BatchEpochs:
 
 def run_batch(program: Program, batch: ArrayData) -> list[np.ndarray]:
     """Runs a program once on a batch, and gives its outputs."""
+    program.check_rows(batch.rows, batch.rows)
     outputs = program.new_outputs(batch.rows) if program.output is not None else []
     state = LoopState(rows=batch.rows, batch_size=batch.rows, steps=1, epochs=1)
     program.loop.advance(state, program.bind(batch), outputs, (), 1)

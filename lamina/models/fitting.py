@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +40,7 @@ class Fit:
         self.callbacks = CallbackList(callbacks, add_history=True, add_progbar=self.verbose != 0)
         self.held_out: ArrayData | None = None
         self._running: ArrayEpochs | BatchEpochs
+        self._arrays: ArrayData | None = None
         self._validation: ArrayEpochs | BatchEpochs | None = None
         self._frequency: int | Sequence[int] = 1
 
@@ -54,6 +57,7 @@ class Fit:
             data, self.held_out = data.split(split)
         steps = optional_count("steps_per_epoch", steps)
         data = self.model._ready(data.weighted(class_weight))
+        self._arrays = data
         if steps is not None and steps != -(-data.rows // batch_size):
             self._train_on_source(self.model._source(ArrayBatches(data, batch_size, shuffle), steps, "x"), None)
             return
@@ -126,7 +130,25 @@ class Fit:
         if model.optimizer is not None and model.optimizer.built:
             model.optimizer.finalize_variable_values(model.trainable_variables)
         callbacks.on_train_end(self._logs)
+        self._tell_of_nan()
         return callbacks.history  # type: ignore[return-value]
+
+    def _tell_of_nan(self) -> None:
+        """Warns where the loss is NaN because the data has NaN."""
+        loss = self._logs.get("loss")
+        if self._arrays is None or not isinstance(loss, float) or not math.isnan(loss):
+            return
+        names = [f"input {i}" for i in range(len(self._arrays.inputs))] if len(self._arrays.inputs) > 1 else ["x"]
+        for name, array in zip([*names, "y", "sample_weight"], self._arrays.arrays()):
+            wrong = np.isnan(array) if array.dtype.kind == "f" else np.zeros(0, bool)
+            if wrong.any():
+                row = int(np.argwhere(wrong)[0][0])
+                warnings.warn(
+                    f"The loss is NaN, as {name} holds NaN: the first in row {row}, {int(wrong.sum())} in all. Remove "
+                    "or fill such values (numpy.nan_to_num, or the mean of the column), and make the model anew.",
+                    stacklevel=4,
+                )
+                return
 
     def _run_at_once(self, running: ArrayEpochs) -> None:
         """All epochs in native code, as nobody looks at any of them."""

@@ -42,12 +42,14 @@ class Model(Trainer, Layer):
         features = Model(model.input, hidden)
     """
 
+    _remat_of_parts = True
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
         if cls is Model and (len(args) >= 2 or "outputs" in kwargs):
             from lamina.models.functional import Functional
 
             cls = Functional
-        return super().__new__(cls, *args, **kwargs)  # type: ignore[return-value]
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any):
         ends = _ends(type(self).__name__, args, kwargs)

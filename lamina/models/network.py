@@ -195,7 +195,7 @@ def _checked(title: str, argument: str, tensors: Any) -> list[Tensor]:
             hint = " Call the layer on a tensor first." if isinstance(tensor, Layer) else ""
             raise ArgumentError(
                 f"{title}: {argument} must be symbolic tensors, as `Input(...)` gives and layers make of it. Received: "
-                f"{type(tensor).__name__} {tensor!r}.{hint}"
+                f"{type(tensor).__name__} {str(tensor)[:60]}.{hint}"
             )
     return flat
 

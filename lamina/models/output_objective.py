@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,8 +82,16 @@ class OutputObjective:
             DataError: naming the first row that does not.
         """
         classes = output[-1] if output else None
+        if y is not None and y.size and _is(self.loss, losses.CTC, "ctc"):
+            _check_lengths(self.argument, y, output)
         if y is None or classes is None or y.size == 0 or not _is_sparse(self.loss):
             return
+        if y.dtype.kind == "f" and (broken := np.isfinite(y) & (y != np.floor(y))).any():
+            place = tuple(int(i) for i in np.argwhere(broken)[0])
+            raise DataError(
+                f"{self.argument} holds {y[place]} in row {place[0]}, but {self.loss.name!r} takes whole numbers of "
+                "classes. For targets that are amounts use 'mean_squared_error'."
+            )
         ignored = getattr(self.loss, "ignore_class", None)
         low, high = y.min(), y.max()
         if low >= 0 and high < classes:
@@ -126,8 +135,29 @@ def _by_shapes(name: str, target: Sequence[int | None], output: Sequence[int | N
     return kind(name=name)
 
 
+def _check_lengths(argument: str, y: np.ndarray, output: Sequence[int | None]) -> None:
+    """Warns of rows with more labels than a reading of all steps can have, whose loss is infinite."""
+    steps = output[1] if len(output) == 3 else None
+    if steps is None or y.ndim != 2:
+        return
+    real = y != 0
+    # Between equal labels there must be a blank.
+    needed = real.sum(1) + (real[:, 1:] & (y[:, 1:] == y[:, :-1])).sum(1)
+    wrong = np.flatnonzero(needed > steps)
+    if len(wrong):
+        warnings.warn(
+            f"{argument} has {len(wrong)} row(s) of labels that the {steps} steps of the model's output cannot hold: "
+            f"row {wrong[0]} needs {needed[wrong[0]]}, one for each label and one between equal ones. Their loss is "
+            "infinite. Leave them out, or give the model more steps.",
+            stacklevel=5,
+        )
+
+
 def _is_sparse(loss: Any) -> bool:
-    function = getattr(loss, "fn", None)
-    name = getattr(function, "__name__", "")
-    sparse = (losses.SparseCategoricalCrossentropy, losses.CTC)
-    return isinstance(loss, sparse) or name in ("sparse_categorical_crossentropy", "ctc")
+    known = losses.SparseCategoricalCrossentropy
+    return _is(loss, known, "sparse_categorical_crossentropy") or _is(loss, losses.CTC, "ctc")
+
+
+def _is(loss: Any, kind: type, function: str) -> bool:
+    """Whether a loss is of this class, or the function of this name."""
+    return isinstance(loss, kind) or getattr(getattr(loss, "fn", None), "__name__", "") == function

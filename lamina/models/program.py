@@ -15,6 +15,7 @@ from lamina.graph import Node
 from lamina.graph.loop import LoopProgram
 from lamina.models.numerics import CheckedLoop, check_data
 from lamina.models.pace import Pace
+from lamina.models.stateful import Stateful, check_rows
 from lamina.random import SeedGenerator
 from lamina.tensor import Trace
 
@@ -40,6 +41,7 @@ class Program:
         seeds: SeedGenerator | None = None,
         interpret: bool | None = None,
         check: bool = False,
+        stateful: tuple[Stateful, ...] = (),
     ):
         loop = compile_loop(program, interpret=interpret)
         self.loop = CheckedLoop(loop, program) if check else loop
@@ -52,6 +54,12 @@ class Program:
         self._orders = tuple(orders)
         self._seeds = seeds
         self._states = trace.arrays()
+        self._stateful = stateful
+
+    def check_rows(self, rows: int, batch_size: int) -> None:
+        """Raises ShapeError where a layer keeps states for batches of another size."""
+        if self._stateful:
+            check_rows(self._stateful, rows, batch_size)
 
     def bind(self, data: ArrayData) -> dict[Node, np.ndarray]:
         """The arrays of all inputs, for one run on this data.

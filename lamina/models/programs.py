@@ -10,12 +10,13 @@ from lamina.autodiff import gradients
 from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.dims import Dim, format_shape, is_static
-from lamina.base.errors import ShapeError
+from lamina.base.errors import ArgumentError, ShapeError
 from lamina.base.trees import flatten, map_structure
 from lamina.graph import Graph, Node, input_node
 from lamina.graph.loop import BATCH, LoopProgram
 from lamina.models.forms import DataForm
 from lamina.models.program import Program, results_of
+from lamina.models.stateful import stateful_layers
 from lamina.random import SeedGenerator
 from lamina.tensor import Tensor, Trace
 
@@ -75,11 +76,16 @@ class Builder:
             feed = _streamed(trace, form)
             y_pred = self.model(_split(form, feed.batch)[0], training=False)
             leaves = flatten(y_pred)
+            if not leaves:
+                raise ArgumentError(
+                    f"Model {self.model.name!r}: its call gave no tensor. Received: {y_pred!r}. Did you forget to "
+                    "`return` it?"
+                )
             body = trace.finish(leaves)
         structure = None if leaves and y_pred is leaves[0] else y_pred
         specs = [_row_spec(node, self.model.name) for node in body.outputs]
         program = LoopProgram(body, feed.streams, steady=tuple(trace.variables()))
-        return Program(trace, program, feed.nodes, output=(structure, specs), **self.options)
+        return Program(trace, program, feed.nodes, output=(structure, specs), **self._options())
 
     def _finish(
         self,
@@ -100,7 +106,10 @@ class Builder:
         program = LoopProgram(body, feed.streams, prologue, epilogue, tuple(trace.variables()))
         orders = (shuffling.order, *feed.streams) if shuffling else ()
         seeds = shuffling.seeds if shuffling else None
-        return Program(trace, program, feed.nodes, orders, names, seeds=seeds, **self.options)
+        return Program(trace, program, feed.nodes, orders, names, seeds=seeds, **self._options())
+
+    def _options(self) -> dict[str, Any]:
+        return {**self.options, "stateful": stateful_layers(self.model)}
 
     def _prologue(self, trace: Trace, shuffling: _Shuffling | None) -> Graph:
         with trace.stage("begin"):

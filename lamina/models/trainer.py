@@ -24,12 +24,15 @@ from lamina.models.profiling import Profiling
 from lamina.models.program import Program, ResultReader
 from lamina.models.programs import Builder
 from lamina.models.samples import SampleSource, gather
+from lamina.models.single_batches import SingleBatches
+from lamina.models.stateful import refuse_unbuilt
+from lamina.objects import tells_arguments
 from lamina.tensor.state import eagerly
 
 Callbacks = Callback | CallbackList | Iterable[Callback] | None
 
 
-class Trainer(Profiling):
+class Trainer(SingleBatches, Profiling):
     """What a model can do as a whole: learn, be measured, predict.
 
     Attributes:
@@ -53,6 +56,7 @@ class Trainer(Profiling):
 
     # ---- compile ----
 
+    @tells_arguments
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -123,7 +127,7 @@ class Trainer(Profiling):
         return [] if self._objective is None else [name for name, _ in self._objective.named()]
 
     def reset_metrics(self) -> None:
-        """Empties the running metrics, which `train_on_batch` and `test_on_batch` add to."""
+        """Empties the running metrics."""
         if self._objective is not None:
             self._objective.reset()
 
@@ -147,6 +151,7 @@ class Trainer(Profiling):
 
     # ---- fit, evaluate, predict ----
 
+    @tells_arguments
     def fit(
         self,
         x: Any = None,
@@ -209,6 +214,7 @@ class Trainer(Profiling):
         run.validate_on(validation_data, size, validation_steps, validation_freq)
         return run.start()
 
+    @tells_arguments
     def evaluate(
         self,
         x: Any = None,
@@ -239,6 +245,7 @@ class Trainer(Profiling):
         self.stop_training = False
         return self._shown(run_evaluation(epochs, told), return_dict)
 
+    @tells_arguments
     def predict(
         self,
         x: Any,
@@ -267,37 +274,6 @@ class Trainer(Profiling):
         if data.rows <= size and callbacks is None and verbose in ("auto", 0):
             return program.nest(run_batch(program, data))
         return predict(self, data, program, size, verbose, steps, callbacks)
-
-    # ---- single batches ----
-
-    def train_on_batch(
-        self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """One step of training on one batch.
-
-        Returns:
-            The running results since `reset_metrics()` or the last epoch of `fit`: as `evaluate` returns them.
-        """
-        data = self._ready(self._data(x, y, sample_weight).weighted(class_weight))
-        run_batch(self._training(data, shuffle=False, whole=False), data)
-        return self._shown(self._read_logs(), return_dict)
-
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Loss and metrics on one batch; returns the running results as `train_on_batch` does."""
-        data = self._ready(self._data(x, y, sample_weight))
-        run_batch(self._evaluation(data, whole=False), data)
-        return self._shown(self._read_logs(), return_dict)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch, as NumPy arrays."""
-        data = self._data(x)
-        program = self._prediction(data)
-        return program.nest(run_batch(program, data))
 
     def _shown(self, logs: dict[str, Any], return_dict: bool) -> Any:
         """Results as the user wants them."""
@@ -349,6 +325,7 @@ class Trainer(Profiling):
     def _build_on(self, data: ArrayData) -> None:
         """Builds the model by calling it on the first sample."""
         if not self.built:
+            refuse_unbuilt(self)
             with eagerly():
                 self(data.take(slice(0, 1)).x, training=False)  # type: ignore[operator]
 

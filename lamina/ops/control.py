@@ -17,6 +17,7 @@ from lamina.ops.shaping import concatenate, stack
 from lamina.primitives.control import check_carries
 from lamina.tensor import control
 from lamina.tensor.indexing import get_item
+from lamina.tensor.remat import remat
 
 __all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
 
@@ -28,6 +29,7 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
+    recompute: bool = False,
 ) -> tuple[Any, Any]:
     """Runs `carry, y = f(carry, x)` for every `x` along the first axis of `xs`, in order.
 
@@ -40,14 +42,20 @@ def scan(
         xs: tensors with a common first dimension, nested; None where there are none, and `length` is needed.
         length: the number of steps; that of `xs` by default.
         reverse: whether to begin with the last entry. Outputs keep the places of their inputs.
-        unroll: has no effect on what is computed; loops are not unrolled.
+        unroll: True writes the steps one after the other into the program, whose compilation then takes longer with
+            every step; the length must be known. It may help where there are very few. With a number, as with False,
+            there is one loop.
+        recompute: whether memory matters more than time: for the gradient only the carry before each step is kept, and
+            all else of a step is computed again. Nothing is computed for all steps at once, neither before nor after
+            the loop. Gradients are the same but for rounding.
 
     Returns:
         The carry after the last step, and the outputs of all steps, stacked along a new first axis.
 
     Raises:
-        ArgumentError: if `f` is not callable or `length` is missing.
-        ShapeError: if the lengths differ, or `f` changes a shape or dtype of the carry.
+        ArgumentError: if `f` is not callable, `length` is missing, or `unroll` is neither a bool nor a positive int.
+        ShapeError: if the lengths differ, `f` changes a shape or dtype of the carry, or a loop of unknown length is to
+            be unrolled.
 
     Example:
         total, sums = ops.scan(lambda s, x: (s + x, s + x), ops.zeros(()), ops.arange(5.0))
@@ -55,6 +63,7 @@ def scan(
     _check_callable("scan", "f", f)
     begin, inputs = _tensors(init), _tensors(xs)
     steps = _length(inputs, length)
+    unrolled = _is_unrolled(unroll, steps)
     forms: dict[str, Any] = {}
 
     def body(*leaves: Any) -> list[Any]:
@@ -65,17 +74,18 @@ def scan(
         state, forms["y"] = found
         return [*_same_structure("scan", state, init, begin), *_tensors(forms["y"])]
 
-    if control.is_traced([*begin, *inputs]):
-        final, outputs = control.scan(body, begin, inputs, steps, reverse)
+    if unrolled or not control.is_traced([*begin, *inputs]):
+        step = remat(body) if recompute else body
+        final, outputs = _scan_now(step, begin, inputs, int(steps), reverse)  # type: ignore[arg-type]
     else:
-        final, outputs = _scan_now(body, begin, inputs, int(steps), reverse)  # type: ignore[arg-type]
+        final, outputs = control.scan(body, begin, inputs, steps, reverse, bool(recompute))
     return trees.unflatten(init, final), trees.unflatten(forms.get("y"), outputs)
 
 
 def _scan_now(
     body: Callable[..., list[Any]], begin: list[Any], inputs: list[Any], steps: int, reverse: bool
 ) -> tuple[list[Any], list[Any]]:
-    """Step by step, so that print and a debugger work inside."""
+    """Step by step: at once, so that print and a debugger work inside, or written out in a program."""
     carries, stacks = begin, []
     order = range(steps)
     for t in reversed(order) if reverse else order:
@@ -283,6 +293,18 @@ def _length(inputs: Sequence[Any], length: int | None) -> Dimension:
     if len(found) > 1:
         raise ShapeError(f"scan: xs and length must agree in the number of steps. Received: {found}.")
     return found[0]
+
+
+def _is_unrolled(unroll: Any, steps: Dimension) -> bool:
+    """Whether steps are to be written out."""
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        raise ArgumentError(f"scan: unroll must be True, False or a positive int. Received: {unroll!r}.")
+    if unroll is True and not isinstance(steps, int):
+        raise ShapeError(
+            f"scan: unroll=True writes out every step, so their number must be known. Received: {steps} steps. Give "
+            "xs a fixed first dimension, or leave unroll out: a loop takes any number."
+        )
+    return unroll is True
 
 
 def _same_structure(name: str, found: Any, wanted: Any, begin: Sequence[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from lamina import primitives as P
 from lamina.base import dtypes
 from lamina.base.dims import Dimension, format_shape
-from lamina.base.errors import ArgumentError, ShapeError, TraceError
+from lamina.base.errors import ArgumentError, ShapeError
 from lamina.ops.control import scan
 from lamina.ops.core import Operand, apply, broadcast_to, cast, convert, stop_gradient, to_float, unary
 from lamina.ops.creation import full
@@ -22,6 +22,8 @@ from lamina.ops.logic import logical_and, where
 from lamina.ops.prefix_search import prefix_search
 from lamina.ops.reduction import argmax, cumsum, logsumexp, max, sum
 from lamina.ops.shaping import concatenate, expand_dims, pad, reshape, squeeze, stack, transpose
+from lamina.ops.traced_prefix_search import traced_prefix_search
+from lamina.tensor.dispatch import is_symbolic
 from lamina.tensor.tensor import Tensor
 
 __all__ = ["ctc_decode", "ctc_loss"]
@@ -129,7 +131,7 @@ def ctc_decode(
         inputs: logits `(batch, steps, classes)`.
         sequence_lengths: how many steps each sample has, `(batch,)`.
         strategy: `"greedy"` (default) reads the best class of each step; `"beam_search"` looks for the most likely
-            labels, summing over all of their readings that it keeps. That runs at once only, not while tracing.
+            labels, summing over all of their readings that it keeps.
         beam_width: how many beginnings of labels the search keeps; 100.
         top_paths: how many results the search gives for each sample, the best first; 1.
         merge_repeated: whether repeated classes count once, in greedy reading; True.
@@ -141,7 +143,6 @@ def ctc_decode(
 
     Raises:
         ArgumentError: if an argument is not of these.
-        TraceError: if there is to be a search in a traced function.
     """
     x = _logits("ctc_decode: inputs", inputs)
     length = _whole("sequence_lengths", sequence_lengths, 1, "ctc_decode")
@@ -154,13 +155,17 @@ def ctc_decode(
             raise ArgumentError(f"ctc_decode: {name} must be a whole number of at least 1. Received: {number!r}.")
     if top_paths > beam_width:
         raise ArgumentError(f"ctc_decode: top_paths={top_paths} must not be more than beam_width={beam_width}.")
-    if x._array is None or length._array is None:
-        raise TraceError(
-            "ctc_decode: beam search runs at once only. Call it on what `predict` gives, outside of traced functions, "
-            "or take strategy='greedy'."
+    classes = x.dims[2]
+    if not isinstance(classes, int):
+        raise ShapeError("ctc_decode: beam search needs a known number of classes. Received: an unknown one.")
+    if isinstance(mask_index, bool) or not isinstance(mask_index, int) or not 0 <= mask_index < classes:
+        raise ArgumentError(
+            f"ctc_decode: mask_index must be a class from 0 to {classes - 1}. Received: {mask_index!r}."
         )
-    logs = np.asarray(x - logsumexp(x, 2, keepdims=True))
-    paths, scores = prefix_search(logs, np.asarray(length), beam_width, top_paths, mask_index)
+    logs: Any = x - logsumexp(x, 2, keepdims=True)
+    if is_symbolic((x, length)):
+        return traced_prefix_search(logs, length, beam_width, top_paths, mask_index)
+    paths, scores = prefix_search(np.asarray(logs), np.asarray(length), beam_width, top_paths, mask_index)
     return Tensor(paths), Tensor(scores)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from lamina import primitives as P
 from lamina.base import dtypes
 from lamina.base.config import config
+from lamina.base.packages import required
 from lamina.graph import Primitive
 from lamina.ops.core import (
     apply,
@@ -190,8 +191,7 @@ def finfo(name: str) -> Any:
 
     if name != "bfloat16":
         return np.finfo(name)
-    import ml_dtypes
-
+    ml_dtypes = required("ml_dtypes")
     return ml_dtypes.finfo(ml_dtypes.bfloat16)
 
 

@@ -62,8 +62,13 @@ def lookup(owner: str, table: Operand, numbers: Any) -> Tensor:
 def _check(owner: str, numbers: np.ndarray, rows: Any) -> None:
     wrong = (numbers < 0) | (numbers >= rows)
     if np.any(wrong):
-        first = numbers[wrong][0]
+        place = np.argwhere(wrong)[0].tolist()
+        first = numbers[tuple(place)]
         advice = "Padding must be a number of its own, such as 0." if first < 0 else f"Make it for {first + 1} or more."
         raise IndexRangeError(
-            f"{owner}: its numbers must be at least 0 and below {rows} (input_dim). Received: {first}. {advice}"
+            f"{owner}: its numbers must be at least 0 and below {rows} (input_dim). Received: {first}"
+            + (f", at {place}. {advice}" if place else f". {advice}"),
+            int(first),
+            int(rows),
+            tuple(place),
         )

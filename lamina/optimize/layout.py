@@ -115,6 +115,14 @@ def turn_along_axes(node: Node) -> Node | None:
     return p.transpose(apply(node.primitive, node.inputs[0].inputs[0], **attrs), axes)
 
 
+def turn_waiting(node: Node) -> Node | None:
+    """A turned array that waits."""
+    value, *others = node.inputs
+    if not _puts_channels_first(value):
+        return None
+    return p.transpose(p.after(value.inputs[0], others), value.attrs["axes"])
+
+
 def turn_single(node: Node) -> Node | None:
     """A transpose that moves nothing but axes of extent 1."""
     inner, axes = node.inputs[0], node.attrs["axes"]
@@ -147,6 +155,7 @@ RULES: dict[Primitive | None, Sequence[Rule]] = {
     **dict.fromkeys(_REDUCERS, (reduce_transposed,)),
     **dict.fromkeys((p.PAD, p.SLICE, p.REVERSE), (turn_along_axes,)),
     p.CONCATENATE: [turn_whole],
+    p.AFTER: [turn_waiting],
     **dict.fromkeys(_CONVOLUTIONS, (copy_what_is_turned,)),
     p.TRANSPOSE: [transpose_again, turn_single, pad_turned],
 }

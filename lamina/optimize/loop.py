@@ -39,6 +39,7 @@ class Loop:
         count, steps = attrs["carries"], attrs["steps"]
         self.length: Dimension = attrs["length"]
         self.reverse: bool = attrs["reverse"]
+        self.recompute: bool = attrs["recompute"]
         self.count = count
         self.carries = body.inputs[:count]
         self.initial = dict(zip(self.carries, operands[:count]))
@@ -54,9 +55,12 @@ class Loop:
     def results(self) -> dict[int, Node]:
         """The results that are used."""
         self._take_in_views()
-        self._hoist()
-        self._find_sums()
-        self._sink()
+        if self.recompute:  # what is done for all steps at once is in memory for all steps at once
+            self.stacked.update(dict.fromkeys(self.outputs.values()))
+        else:
+            self._hoist()
+            self._find_sums()
+            self._sink()
         return self._built()
 
     def _replace(self, replacements: dict[Node, Node]) -> None:
@@ -255,6 +259,7 @@ class Loop:
         found = p.scan(
             body, [self.initial[c] for c in carries], [self.inputs[n] for n in inputs],
             [self.constants[n] for n in constants], self.length, self.reverse, [c in kept for c in carries],
+            self.recompute,
         ) if roots else []  # fmt: skip
         last = dict(zip(carries, found))
         stacks = dict(zip(stacked, found[len(carries) :]))

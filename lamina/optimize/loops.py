@@ -22,13 +22,13 @@ def improve_loops(graph: Graph) -> Graph:
     """The graph with better loops; bodies and loops in bodies included."""
     if not any(n.kind == "control" for n in graph.nodes()):
         return graph
-    merged = _rebuilt(graph, _Merger(graph))
+    merged = rebuilt(graph, _Merger(graph))
     used, trained = _used(merged), _there_and_back(merged)
-    return _rebuilt(merged, lambda node, operands: _improved(node, operands, used[node], node in trained))
+    return rebuilt(merged, lambda node, operands: _improved(node, operands, used[node], node in trained))
 
 
-def _rebuilt(graph: Graph, replace: Callable[[Node, Sequence[Node]], dict[int, Node]]) -> Graph:
-    """Rebuilds a graph; `replace` says for every loop or branch, with its new operands, what its results are."""
+def rebuilt(graph: Graph, replace: Callable[[Node, Sequence[Node]], dict[int, Node]]) -> Graph:
+    """Rebuilds a graph; `replace` says for every loop, branch or call, with its new operands, what its results are."""
     new: dict[Node, Node] = {}
     found: dict[Node, dict[int, Node]] = {}
     for node in topological(graph.roots):
@@ -87,16 +87,17 @@ class _Merger:
 
     def __call__(self, node: Node, operands: Sequence[Node]) -> dict[int, Node]:
         if node.primitive is not p.SCAN:
-            return dict(enumerate(results(_with_operands(node, operands, {}))))
+            return dict(enumerate(results(with_operands(node, operands, {}))))
         body, count = node.attrs["body"], node.attrs["carries"]
         together = list(self._outputs[_key(node)])
         whole = Graph(body.inputs, (*body.outputs[:count], *together), (), body.name)
-        found = results(_with_operands(node, operands, {"body": whole}))
+        found = results(with_operands(node, operands, {"body": whole}))
         places = [*range(count), *(count + together.index(n) for n in body.outputs[count:])]
         return {k: found[place] for k, place in enumerate(places)}
 
 
-def _with_operands(node: Node, operands: Sequence[Node], changed: dict[str, Graph]) -> Node:
+def with_operands(node: Node, operands: Sequence[Node], changed: dict[str, Graph]) -> Node:
+    """A loop or branch with other operands, and with other graphs in the place of some."""
     return apply(node.primitive, *operands, source=node.source, **{**node.attrs, **changed})
 
 
@@ -109,4 +110,4 @@ def _improved(node: Node, operands: Sequence[Node], used: set[int], trained: boo
         kept = sorted(used)
         yes, no = (body_graph(b.inputs, [b.outputs[k] for k in kept]) for b in (inside["yes"], inside["no"]))
         return dict(zip(kept, p.cond(operands[0], yes, no, operands[1:])))
-    return dict(enumerate(results(_with_operands(node, operands, inside))))
+    return dict(enumerate(results(with_operands(node, operands, inside))))

@@ -185,6 +185,15 @@ def pass_through(node: Node) -> Node | None:
     return node.inputs[0]
 
 
+def wait_for_work(node: Node) -> Node | None:
+    """Nobody waits for what is there from the beginning, nor does what is known when compiling."""
+    value, *others = node.inputs
+    working = list(dict.fromkeys(n for n in others if n.inputs and scalar_value(n) is None))
+    if not working or value.primitive is CONSTANT or scalar_value(value) is not None:
+        return value
+    return None if working == others else p.after(value, working)
+
+
 _REDUCERS = {
     p.REDUCE_SUM: p.reduce_sum, p.REDUCE_PROD: p.reduce_prod, p.REDUCE_MAX: p.reduce_max, p.REDUCE_MIN: p.reduce_min,
     p.REDUCE_ANY: p.reduce_any, p.REDUCE_ALL: p.reduce_all,
@@ -195,6 +204,7 @@ _REDUCER_RULES: Sequence[Rule] = [reduce_nothing, reduce_single, reduce_transpos
 RULES: dict[Primitive | None, Sequence[Rule]] = {
     None: [fold_constants],
     CONSTANT: [uniform_constant],
+    p.AFTER: [wait_for_work],
     p.ADD: [add_zero, concatenate_what_is_added],
     p.SUBTRACT: [_neutral(1, 0)],
     p.MULTIPLY: [multiply_one],

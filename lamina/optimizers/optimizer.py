@@ -10,6 +10,7 @@ from typing import Any
 from lamina import ops
 from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, GradientError, LaminaError, ShapeError
+from lamina.objects import argument_names, unknown_argument
 from lamina.optimizers import schedules
 from lamina.optimizers.clipping import Clipping
 from lamina.optimizers.schedules import LearningRateSchedule
@@ -57,9 +58,7 @@ class Optimizer(OptimizerState):
     ):
         owner = type(self).__name__
         if kwargs:
-            name_given = sorted(kwargs)[0]
-            advice = " Did you mean 'learning_rate'?" if name_given == "lr" else ""
-            raise ArgumentError(f"{owner} does not have the argument {name_given!r}.{advice}")
+            raise unknown_argument(owner, sorted(kwargs)[0], argument_names(type(self)))
         _check_counts(owner, ema_overwrite_frequency=ema_overwrite_frequency)
         _check_counts(owner, gradient_accumulation_steps=gradient_accumulation_steps)
         if use_ema and not 0 <= ema_momentum <= 1:

@@ -9,10 +9,10 @@ from typing import Any
 from lamina import ops
 from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError
-from lamina.objects import Registry
+from lamina.objects import Registry, TellsArguments
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(TellsArguments):
     """A learning rate as a function of the step.
 
     A subclass has `__call__(step)`, which gives a scalar tensor, and `get_config()`.

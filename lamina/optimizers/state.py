@@ -8,11 +8,11 @@ from typing import Any
 from lamina import initializers
 from lamina.base.config import floatx
 from lamina.base.errors import ArgumentError, LaminaError
-from lamina.objects import unique_name
+from lamina.objects import TellsArguments, unique_name
 from lamina.tensor import Variable
 
 
-class OptimizerState:
+class OptimizerState(TellsArguments):
     """A named list of variables, most of which belong to a variable that is trained."""
 
     def __init__(self, name: str | None):

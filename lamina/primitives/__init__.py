@@ -26,6 +26,8 @@ from lamina.primitives import (
     standardizing,
     transcendental,
     updating,
+    used_rows,
+    waiting,
 )
 from lamina.primitives import convolution as convolutions
 from lamina.primitives import windows as sliding
@@ -76,7 +78,7 @@ from lamina.primitives.bits import (
     shift_right,
 )
 from lamina.primitives.contraction import CONTRACT, contract
-from lamina.primitives.control import COND, SCAN, WHILE, cond, scan, while_loop
+from lamina.primitives.control import CALL, COND, SCAN, WHILE, call, cond, scan, while_loop
 from lamina.primitives.conversion import BITCAST, CAST, COPY, bitcast, cast, copy
 from lamina.primitives.convolution import (
     CONVOLUTION,
@@ -215,6 +217,17 @@ from lamina.primitives.transcendental import (
     tanh,
 )
 from lamina.primitives.updating import UPDATE_SLICE, update_slice
+from lamina.primitives.used_rows import (
+    FIRST_PLACES,
+    FIRST_USES,
+    REPLACE_ROWS,
+    SUM_AT_FIRST,
+    first_places,
+    first_uses,
+    replace_rows,
+    sum_at_first,
+)
+from lamina.primitives.waiting import AFTER, after
 from lamina.primitives.windows import DILATE, WINDOWS, dilate, windows
 
 _FAMILIES = (
@@ -238,10 +251,12 @@ _FAMILIES = (
     standardizing,
     transcendental,
     updating,
+    used_rows,
+    waiting,
 )
 
 REGISTRY: dict[str, Primitive] = {
     record.name: record for family in _FAMILIES for record in vars(family).values() if isinstance(record, Primitive)
 }
 # Those that give several arrays, and what picks one of them.
-CONTROL: dict[str, Primitive] = {record.name: record for record in (SCAN, WHILE, COND, RESULT)}
+CONTROL: dict[str, Primitive] = {record.name: record for record in (SCAN, WHILE, COND, CALL, RESULT)}

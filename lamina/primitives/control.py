@@ -1,4 +1,4 @@
-"""Loops and branches. What they run are graphs, kept as attributes; their operands are given to those graphs in order.
+"""Loops, branches, calls. What they run are graphs, kept as attributes; these are given their operands, in order.
 
 A body reads nothing but its inputs: what it needs from around it is given as a constant operand. The gradients are in
 `lamina.autodiff.control`, since they are made of gradients of bodies.
@@ -43,8 +43,9 @@ def check_carries(name: str, before: Sequence[Typed], after: Sequence[Typed]) ->
 
 
 def _scan_infer(
-    *operands: Typed, body: Graph, length: Dimension, reverse: bool, carries: int, steps: int, kept: tuple[bool, ...]
-) -> Spec:
+    *operands: Typed, body: Graph, length: Dimension, reverse: bool, carries: int, steps: int, kept: tuple[bool, ...],
+    recompute: bool,
+) -> Spec:  # fmt: skip
     check_shape("scan", "length", (length,))
     initial, inputs, constants = operands[:carries], operands[carries : carries + steps], operands[carries + steps :]
     for k, x in enumerate(inputs):
@@ -66,8 +67,9 @@ def _scan_infer(
 
 
 def _scan_numpy(
-    *arrays: Any, body: Run, length: int, reverse: bool, carries: int, steps: int, kept: tuple[bool, ...]
-) -> tuple[Any, ...]:
+    *arrays: Any, body: Run, length: int, reverse: bool, carries: int, steps: int, kept: tuple[bool, ...],
+    recompute: bool,
+) -> tuple[Any, ...]:  # fmt: skip
     state, inputs, constants = [*arrays[:carries]], arrays[carries : carries + steps], arrays[carries + steps :]
     history = [list(state)]
     outputs: list[list[Any]] = []
@@ -98,6 +100,7 @@ def scan(
     length: Dimension,
     reverse: bool = False,
     kept: Sequence[bool] | None = None,
+    recompute: bool = False,
 ) -> list[Node]:
     """Runs a body once for each step: `carries, outputs = body(carries, inputs of the step, constants)`.
 
@@ -108,6 +111,8 @@ def scan(
         reverse: whether the last step is run first. Inputs and outputs keep their places.
         kept: for each carry, whether all its values are wanted: `length + 1` of them on a leading axis. Step t finds
             its carry at t and leaves the new one at t + 1; in reverse it finds it at t + 1 and leaves it at t.
+        recompute: whether memory matters more than time: its gradient computes all of a step again but the carries,
+            and nothing is computed for all steps at once.
 
     Returns:
         The carries after the last step (or all of their values), then the outputs, stacked on a leading axis.
@@ -116,6 +121,7 @@ def scan(
     node = apply(
         SCAN, *initial, *inputs, *constants,
         body=body, length=length, reverse=reverse, carries=len(initial), steps=len(inputs), kept=kept,
+        recompute=recompute,
     )  # fmt: skip
     return results(node)
 
@@ -186,3 +192,23 @@ COND = Primitive("cond", "control", infer=_cond_infer, numpy=_cond_numpy)
 def cond(choice: Node, yes: Graph, no: Graph, operands: Sequence[Node]) -> list[Node]:
     """The results of one of two branches; the other one is not run."""
     return results(apply(COND, choice, *operands, yes=yes, no=no))
+
+
+# --- call ------------------------------------------------------------------------------------------------------------
+
+
+def _call_infer(*operands: Typed, body: Graph) -> Spec:
+    _check_body("call", body, [(tuple(x.shape), x.dtype) for x in operands])
+    return Spec((), SEVERAL, tuple(Spec(n.shape, n.dtype) for n in body.outputs))
+
+
+def _call_numpy(*arrays: Any, body: Run) -> tuple[Any, ...]:
+    return tuple(body(arrays))
+
+
+CALL = Primitive("call", "control", infer=_call_infer, numpy=_call_numpy)
+
+
+def call(body: Graph, operands: Sequence[Node]) -> list[Node]:
+    """What a graph gives for these operands: a part of a program whose gradient computes all of it again."""
+    return results(apply(CALL, *operands, body=body))

@@ -144,9 +144,9 @@ def _gelu_slope_numpy(x: Any) -> Any:
 
 
 def _gelu_slope_lower(b: Any, x: Any) -> Any:
-    x = _within(b, x, _GELU_STRAIGHT)
-    density = b.exp(b.mul(b.mul(x, x), b.const(-0.5, x.dtype)))
-    return b.fma(b.mul(x, b.const(_DENSITY, x.dtype)), density, _below_lower(b, x))
+    near = _within(b, x, _GELU_STRAIGHT)
+    density = b.exp(b.mul(b.mul(near, near), b.const(-0.5, x.dtype)))
+    return b.fma(b.mul(near, b.const(_DENSITY, x.dtype)), density, _below_lower(b, x))
 
 
 def _gelu_bend(x: Node) -> Node:

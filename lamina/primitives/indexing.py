@@ -30,11 +30,12 @@ def check_indices(primitive: str, indices: Any, size: int, axis: int) -> None:
     """Raises IndexRangeError for the first index that does not lie from 0 to `size - 1`."""
     wrong = (indices < 0) | (indices >= size)
     if np.any(wrong):
-        first = int(np.asarray(indices)[wrong][0])
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        first = int(np.asarray(indices)[place])
         raise IndexRangeError(
             f"{primitive}: indices must be at least 0 and below {size}, for axis {axis} of size {size}. "
-            f"Received: {first}."
-        )
+            f"Received: {first}.", first, size, place,
+        )  # fmt: skip
 
 
 # --- iota and dimension ----------------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from typing import Any
 
 from lamina import ops
 from lamina.base.errors import ArgumentError, ShapeError
+from lamina.objects import TellsArguments
 
 
-class Regularizer:
+class Regularizer(TellsArguments):
     """Base of penalties: a subclass has `__call__(x)`, which gives a scalar tensor, and `get_config()`."""
 
     def __call__(self, x: Any) -> Any:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina.base.errors import CompileError
+from lamina.base.packages import required
 from lamina.runtime import cache
 from lamina.schedule.target import Target, host_target
 
@@ -247,8 +248,7 @@ def _jit() -> Any:
 @functools.cache
 def _binding() -> Any:
     """llvmlite, imported and initialised on first use: it takes about 50 ms, which `import lamina` should not."""
-    import llvmlite.binding as binding
-
+    binding = required("llvmlite.binding")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     return binding

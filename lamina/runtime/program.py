@@ -136,7 +136,7 @@ class Program:
             context[0] = context[_LATER] = 0
             raise IndexRangeError(
                 "An index was out of range: of take, of an embedding, or of a sparse label. Expected integers from 0 "
-                "to the size of the axis less 1. To see which one, set LAMINA_INTERPRET=1 in the environment."
+                "to the size of the axis less 1."
             )
         self._prepared = weights
 

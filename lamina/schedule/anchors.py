@@ -38,6 +38,7 @@ def choose_anchors(graph: Graph) -> tuple[dict[Node, None], dict[Node, Part]]:
             forced.update(wanted for wanted in map(needs_memory, node.inputs) if wanted is not None)
             views.update(view for operand in node.inputs for view in views_between(operand))
             forced.update(user for user in users[node] if _chooses(user, node, users) or _rounds(user))
+            forced.update(_curves(node, users))
         if node.kind == "control":
             forced.update(wanted for wanted in given_to_loop(node) if is_inline(wanted))
     # What a loop is given lies in memory of its own.
@@ -74,6 +75,26 @@ def _known_before(order: list[Node]) -> set[Node]:
 def _chooses(user: Node, product: Node, users: dict[Node, list[Node]]) -> bool:
     """Whether this is all that becomes of a product, and part of it is not wanted: it is then stored instead."""
     return len(users[product]) == 1 and user.inputs[1:2] == (product,) and number_after(user) is not None
+
+
+def _curves(product: Node, users: dict[Node, list[Node]]) -> list[Node]:
+    """The curves through all that becomes of a product: an activation, and its slope for the way back.
+
+    Formed together they share what they are made of, and the product itself need not be kept for the slope.
+    """
+    value = product
+    while len(users[value]) == 1 and _is_cheap_step(users[value][0], value):
+        value = users[value][0]
+    curves = users[value]
+    return curves if len(curves) > 1 and all(map(_is_curve, curves)) else []
+
+
+def _is_curve(node: Node) -> bool:
+    return node.kind == "elementwise" and node.primitive.expensive and len(node.inputs) == 1
+
+
+def _is_cheap_step(user: Node, value: Node) -> bool:
+    return user.kind == "elementwise" and user.shape == value.shape and not user.primitive.expensive
 
 
 def _rounds(user: Node) -> bool:

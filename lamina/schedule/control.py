@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from lamina.schedule.schedule import Scheduler
 
 
+def _serves(kernel: Kernel, layer: str) -> bool:
+    """Whether a kernel's label has this layer, or one within it."""
+    served = [place.rpartition(" ")[2] for place in kernel.label.split(";")]
+    return any(name == layer or name.startswith(f"{layer}/") for name in served)
+
+
 class ControlItems:
     """The kernels and regions of one loop or branch.
 
@@ -45,9 +51,14 @@ class ControlItems:
         self.found = {m.node.attrs["index"]: self.memory[m.node] for m in group.members[1:]}
 
     def items(self) -> list[Item]:
-        if self.node.primitive is SCAN:
-            return self._scan()
-        return self._cond() if self.node.primitive is COND else self._while()
+        make = {SCAN: self._scan, COND: self._cond}.get(self.node.primitive, self._while)
+        made = make()
+        scope, label = self.node.source.scope, describe([self.node])
+        for kernel in kernels_of(made):
+            # Equal bodies are one object, whose nodes tell the lines and layers of the first loop that had it.
+            if scope and not _serves(kernel, scope):
+                kernel.label = label
+        return made
 
     def _result(self, number: int) -> Buffer:
         """The memory of a result, which has some even if nobody reads it."""

@@ -7,8 +7,9 @@ rows is four anchors at depth 1: row maximum, exponentials, row sum, quotient.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from lamina.base.dims import Dimension, element_count
 from lamina.graph import CONSTANT, INPUT, Node
@@ -17,6 +18,7 @@ from lamina.schedule.lowering import Index, Lowering, domain_of, is_inline, is_s
 from lamina.schedule.tasks import LEAST_WORK
 
 MOST_MEMBERS = 24
+NO_WAITS: Mapping[Node, Collection[Node]] = MappingProxyType({})
 
 
 @dataclass(eq=False)
@@ -152,11 +154,14 @@ def _aligned(index: Index, variables: Index) -> int:
     return count
 
 
-def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> list[Group]:
+def group_anchors(
+    anchors: dict[Node, None], wholes: Collection[Node] = (), awaited: Mapping[Node, Collection[Node]] = NO_WAITS
+) -> list[Group]:
     """Groups anchors into kernels, in an order in which they can run.
 
     Args:
         wholes: anchors whose parts are computed in place, so that at most what lies around them is left to write.
+        awaited: for some anchors others that come before them though they do not read them; such begin a kernel.
     """
     home: dict[Node, Group] = {}
     groups: list[Group] = []
@@ -168,8 +173,8 @@ def group_anchors(anchors: dict[Node, None], wholes: Collection[Node] = ()) -> l
             home[node].members.append(member)
             relations.note(member, home[node])
             continue
-        needs = dict.fromkeys(home[n] for n in member.reads if n in home)
-        group = None if node in wholes else _join(member, needs, relations.of(member, needs))
+        needs = dict.fromkeys(home[n] for n in (*member.reads, *awaited.get(node, ())) if n in home)
+        group = None if node in wholes or node in awaited else _join(member, needs, relations.of(member, needs))
         if node in wholes:
             group = Group([member], "whole", 0, len(groups))
             groups.append(group)
@@ -209,7 +214,9 @@ class Relations:
         if member.domain == ():
             found = alike.union(needs)
         else:
-            shared = (self._readers.get(n, {}) for n in member.reads if _same_or_larger(n, member))
+            shared = (
+                self._readers.get(n, {}) for n in member.reads if _same_or_larger(n, member) or _chooses_rows(n, member)
+            )
             found = set(needs).union(*(alike.intersection(readers) for readers in shared))
         return sorted(found, key=lambda group: -group.number)
 
@@ -243,6 +250,11 @@ def _same_or_larger(node: Node, member: Member) -> bool:
     return len(node.shape) == len(member.domain) and all(
         isinstance(more := a - b, int) and more >= 0 for a, b in zip(node.shape, member.domain)
     )
+
+
+def _chooses_rows(node: Node, member: Member) -> bool:
+    """Whether the node has a number for each of the member's rows: where in another array its values lie."""
+    return node.dtype == INDEX and node.shape == member.domain[:1] and member.reads[node] == 1
 
 
 def _is_epilogue(member: Member, group: Group) -> bool:

@@ -12,19 +12,20 @@ def can_overwrite(kernels: Sequence[Kernel], old: Buffer, new: Buffer) -> bool:
     """Whether `new` can be written in the memory of `old` while these kernels run, one after the other.
 
     It can where the first kernel that writes `new` reads `old` only at the elements that the same pass of the same
-    loop then writes, and none after it reads `old` at all. Kernels that only copy do not count. A kernel that does not
-    read `new` writes no element twice.
+    loop then writes, and none after it reads `old` at all. Copies from one to the other before it do nothing then. No
+    kernel writes an element twice, unless it reads `new`.
     """
-    written = copied = False
+    copied = written = False
     for kernel in kernels:
-        reads = old in kernel.read()
-        if reads and (written or (copied and new in kernel.read())):
+        if old in kernel.read() and (written or (copied and new in kernel.read())):
             return False
         if new in kernel.written():
-            if not written and (reads or not copied) and not _overwrites(kernel.body, old, new):
+            if only_copies(kernel, old, new):
+                copied = True
+            elif not written and not _overwrites(kernel.body, old, new):
                 return False
-            copy = only_copies(kernel, old, new)
-            copied, written = copied or copy, written or not copy
+            else:
+                written = True
     return True
 
 
@@ -62,11 +63,46 @@ def _overwrites(body: list[Statement], old: Buffer, new: Buffer) -> bool:
         return not reads_here and not any(_touches(s, old) for s in inner)
     if writes_here:
         return not touching and reads_here <= writes_here
-    if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):
-        return False
     if reads_here and touching:
         return False
+    if len(touching) > 1 and any(_touches(s, old) for s in touching) and any(_touches(s, new) for s in touching):
+        return _pass_over_the_same(touching, old, new)
     return all(_overwrites(s.body, old, new) for s in touching)
+
+
+def _pass_over_the_same(loops: list[Loop], old: Buffer, new: Buffer) -> bool:
+    """Whether these loops, one after the other, run over the same elements, and only the last of them writes any."""
+    *earlier, last = loops
+    if any(_touches(s, new) for s in earlier) or any(isinstance(s, (Loop, Call)) for loop in loops for s in loop.body):
+        return False
+    written = {s.index for s in last.body if isinstance(s, Store) and s.buffer is new}
+    if len(written) != 1 or not _overwrites(last.body, old, new):
+        return False
+    (goal,) = written
+    return all(
+        loop.begin is last.begin and loop.end is last.end
+        and all(_alike(e.args[0], goal, loop.variable, last.variable) for s in loop.body for e in _loads(s, old))
+        for loop in earlier
+    )  # fmt: skip
+
+
+def _alike(first: Expr, second: Expr, this: Expr, that: Expr) -> bool:
+    """Whether two indices are the same but for a loop variable: `this` in the one, `that` in the other."""
+    if first is second:
+        return this not in first.depends
+    if first is this:
+        return second is that
+    if first.op != second.op or len(first.args) != len(second.args):
+        return False
+    if first.op == "affine":
+        ours, theirs = (dict(zip(e.args, e.attr[0])) for e in (first, second))
+        renamed = {that if atom is this else atom: factor for atom, factor in ours.items()}
+        plain = all(atom is this or this not in atom.depends for atom in ours)
+        return plain and renamed == theirs and first.attr[1] == second.attr[1]
+    return (
+        bool(first.args) and first.attr == second.attr
+        and all(_alike(a, b, this, that) for a, b in zip(first.args, second.args))
+    )  # fmt: skip
 
 
 def _loads(statement: Statement, buffer: Buffer) -> list[Expr]:

@@ -17,6 +17,7 @@ from lamina.schedule.contraction import contraction_kernels
 from lamina.schedule.control import ControlItems
 from lamina.schedule.expr import INDEX, Buffer, Builder
 from lamina.schedule.fusion import Group, group_anchors, order_groups, reaches
+from lamina.schedule.in_place import share_in_place
 from lamina.schedule.lanewise import lanewise_kernels
 from lamina.schedule.loops import Kernel, Statement, Store
 from lamina.schedule.lowering import is_inline, is_scalar_constant
@@ -31,6 +32,7 @@ from lamina.schedule.special import SpecialKernels, has_lowering
 from lamina.schedule.still import checks_index, needs_no_sizes, split_still
 from lamina.schedule.target import Target
 from lamina.schedule.tasks import MOST_TASKS
+from lamina.schedule.waiting import awaited_anchors, in_turn, without_waiting
 
 
 @dataclass
@@ -179,6 +181,7 @@ class Scheduler:
         watch: Callable[[Kernel], None] | None = None,
         steady: Collection[Node] = (),
     ):
+        graph, self.waits = without_waiting(graph)
         self.graph = _own_roots(graph)
         self.target = target
         self.memory = Places()
@@ -212,6 +215,7 @@ class Scheduler:
         barriers.place(items[len(kept) :])
         result.phases = barriers.phases
         result.kept = len(kept)
+        self.aliases.update(share_in_place(result))
         return result
 
     def _split_kept(self, items: list[Item]) -> tuple[list[Kernel], list[Item]]:
@@ -223,7 +227,8 @@ class Scheduler:
         """The kernels in order, and regions among them."""
         graph = self.graph
         anchors, self.memory.parts = choose_anchors(graph)
-        groups = group_anchors(anchors, {part.whole for part in self.memory.parts.values()})
+        anchors, awaited = in_turn(anchors, graph, self.waits), awaited_anchors(anchors, self.waits)
+        groups = group_anchors(anchors, {part.whole for part in self.memory.parts.values()}, awaited)
         self._leaf_buffers()
         self._anchor_buffers(groups)
         in_place = self._order_updates(groups)

@@ -8,6 +8,7 @@ from lamina import primitives
 from lamina.base import dtypes
 from lamina.graph import Node
 from lamina.primitives.declare import surely_not_negative
+from lamina.schedule.collapse import total
 from lamina.schedule.expr import INDEX, Buffer, Builder, Expr
 from lamina.schedule.fusion import Group
 from lamina.schedule.loops import Declare, Kernel, Loop, Statement, Store, Update
@@ -167,6 +168,83 @@ def _update_slice(s: SpecialKernels) -> list[Kernel]:
     return [_copy_operand(s), spread(b, s.name, rows, body, work, describe([node]))]
 
 
+def _first_places(s: SpecialKernels) -> list[Kernel]:
+    """From the last index to the first, each writes its place where its number says; the first one's stays there."""
+    b, node = s.b, s.node
+    # A place takes half of the cache that an int64 would; nobody has more than 2^32 indices at once.
+    marks = Buffer(f"{s.name}_marks", (node.attrs["size"],), "uint32", "local")
+    back, on = ([b.variable(d) for d in node.shape] for _ in range(2))
+    index = tuple(b.sub(b.dim(d - 1), v) for v, d in zip(back, node.shape))
+    place = b.linear(index, node.shape)
+    number = b.check_index(b.cast(s.read(0, index), INDEX), b.dim(node.attrs["size"]))
+    mark = Store(marks, number, b.cast(place, marks.dtype))
+    if not back:
+        return [s.kernel([Store(s.out, place, place), mark], scratch=[marks])]
+    own = b.linear(tuple(on), node.shape)
+    look = Store(s.out, own, b.cast(b.load(marks, b.load(s.out, own)), INDEX))
+    body = [nest(b, back, [Store(s.out, place, number), mark], vector=False), nest(b, on, [look])]
+    return [s.kernel(body, scratch=[marks])]
+
+
+def _first_uses(s: SpecialKernels) -> list[Kernel]:
+    """None for each number; then as for first places, with the result in place of the marks."""
+    b, node = s.b, s.node
+    number, variables = b.variable(node.shape[0]), [b.variable(d) for d in node.inputs[0].shape]
+    index = tuple(b.sub(b.dim(d - 1), v) for v, d in zip(variables, node.inputs[0].shape))
+    none = Store(s.out, number, b.cast(total(b, variables), node.dtype))
+    count, task = b.dim(node.shape[0]), b.variable(MOST_TASKS)
+    tasks, size = cut(b, count, 1, STRETCH)
+    loop = Loop(number, *task_range(b, task, size, count), [none], vector=True)
+    clear = Kernel(f"{s.name}_none", tasks, task, [loop], label=describe([node]))
+    target = b.check_index(b.cast(s.read(0, index), INDEX), b.dim(node.shape[0]))
+    mark = Store(s.out, target, b.linear(index, node.inputs[0].shape))
+    return [clear, s.kernel([nest(b, variables, [mark], vector=False) if variables else mark])]
+
+
+def _sum_at_first(s: SpecialKernels) -> list[Kernel]:
+    """Tasks own stretches of the last axis. A row that is its own first begins there, others go to theirs."""
+    b, node = s.b, s.node
+    dtype, shape = dtypes.compute_dtype(node.dtype), node.inputs[0].shape
+    *along, begun = [b.variable(d) for d in shape]
+    cleared, added, spare = (b.variable(shape[-1]) for _ in range(3))
+    count = b.dim(shape[-1])
+    first = b.cast(s.read(1, tuple(along)), INDEX)
+    value = b.add(b.const(0, dtype), b.cast(s.read(0, (*along, begun)), dtype))
+    begin_with = Store(s.out, b.linear((*along, begun), shape), b.cast(value, node.dtype))
+    clear = Store(s.out, b.linear((*along, cleared), shape), b.const(0, node.dtype))
+    add = _add_at(s, b.add(b.mul(first, count), added), s.read(0, (*along, added)))
+    work = 1
+    for variable in along:
+        work *= known(variable.attr[1])
+    tasks, size = cut(b, count, work, STRETCH, MOST_STRETCHES)
+    task = b.variable(MOST_TASKS)
+    begin, end = task_range(b, task, size, count)
+    own = b.eq(first, b.linear(tuple(along), shape[:-1]))
+    body: list[Statement] = [Loop(begun, begin, b.select(own, end, begin), [begin_with], vector=True)]
+    for variable, store in ((cleared, clear), (added, add)):
+        body.append(Loop(variable, begin, b.select(own, begin, end), [store], vector=True))
+    if along:
+        body = [nest(b, along, body, vector=False)]
+    if node.attrs["spare"]:
+        last = Store(s.out, b.add(b.mul(total(b, along), count), spare), b.const(0, node.dtype))
+        body.append(Loop(spare, begin, end, [last], vector=True))
+    return [Kernel(s.name, tasks, task, body, label=describe([node]))]
+
+
+def _replace_rows(s: SpecialKernels) -> list[Kernel]:
+    """The operand, and then each row from its first place; a copy from a place to itself is left out later."""
+    b, node = s.b, s.node
+    indices, rows = node.inputs[1], node.inputs[3]
+    *along, column = [b.variable(d) for d in rows.shape]
+    row = b.check_index(b.cast(s.read(1, tuple(along)), INDEX), b.dim(node.shape[0]))
+    own = b.eq(b.cast(s.read(2, tuple(along)), INDEX), b.linear(tuple(along), indices.shape))
+    store = Store(s.out, b.linear((row, column), node.shape), b.cast(s.read(3, (*along, column)), node.dtype))
+    zero = b.const(0, INDEX)
+    line = Loop(column, zero, b.select(own, b.dim(column.attr[1]), zero), [store], vector=True)
+    work = known(column.attr[1])
+    return [_copy_operand(s), spread(b, s.name, along, [line], work, describe([node]))]
+
+
 DIGIT_BITS = 8
 
 
@@ -230,6 +308,10 @@ _BY_PRIMITIVE: dict[object, Callable[[SpecialKernels], list[Kernel]]] = {
     primitives.SCATTER_ADD_ALONG_AXIS: _scatter_add_along_axis,
     primitives.RANDOM_PERMUTATION: _random_permutation,
     primitives.UPDATE_SLICE: _update_slice,
+    primitives.FIRST_PLACES: _first_places,
+    primitives.FIRST_USES: _first_uses,
+    primitives.SUM_AT_FIRST: _sum_at_first,
+    primitives.REPLACE_ROWS: _replace_rows,
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lamina.base import dtypes
 from lamina.base.errors import ArgumentError
+from lamina.base.packages import required
 
 CACHE_LINE = 64
 _DEFAULT_CACHES = (32 << 10, 512 << 10, 8 << 20)
@@ -132,9 +133,7 @@ def _host_x86(triple: str, cpu: str, features: Any) -> tuple[Target, ...]:
 
 
 def _binding() -> Any:
-    import llvmlite.binding
-
-    return llvmlite.binding
+    return required("llvmlite.binding")
 
 
 @functools.cache

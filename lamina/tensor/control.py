@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina import primitives as P
 from lamina.base.dims import Dimension
-from lamina.graph import Node, Spec, body_graph, close_over, input_node, substitute
+from lamina.graph import INPUT, Node, Spec, body_graph, close_over, input_node, substitute
 from lamina.tensor.convert import convert
 from lamina.tensor.dispatch import node_of
 from lamina.tensor.state import state
@@ -83,7 +83,12 @@ def _traced(body: Body, specs: Sequence[Spec]) -> tuple[_Traced, list[int]]:
 
 
 def scan(
-    body: Body, initial: Sequence[Any], inputs: Sequence[Any], length: Dimension, reverse: bool
+    body: Body,
+    initial: Sequence[Any],
+    inputs: Sequence[Any],
+    length: Dimension,
+    reverse: bool,
+    recompute: bool,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Runs `(*carries, *outputs) = body(*carries, *inputs of the step)` for each step, as one operation.
 
@@ -99,7 +104,8 @@ def scan(
     given = [*carries, *traced.inputs[count:]]
     around = close_over(given, outputs)
     begin += [_value_of(key) for key in changed]
-    results = P.scan(body_graph([*given, *around], outputs), begin, stacks, around, length, reverse)
+    step = body_graph([*given, *around], outputs)
+    results = P.scan(step, begin, stacks, around, length, reverse, recompute=recompute)
     _assign(changed, results[count : len(begin)])
     return list(map(Tensor.of_node, results[:count])), list(map(Tensor.of_node, results[len(begin) :]))
 
@@ -126,14 +132,43 @@ def while_loop(test: Body, body: Body, initial: Sequence[Any], most: int | None)
 
 def cond(choice: Any, yes: Body, no: Body) -> list[Tensor]:
     """The results of one of two functions of nothing."""
+    newest = mark()
     branches = [_Traced(branch, [], []) for branch in (yes, no)]
     changed = list(dict.fromkeys(key for b in branches for key in b.after))
     outputs = [[*b.outputs, *(b.after.get(key) or _value_of(key) for key in changed)] for b in branches]
     count = len(branches[0].outputs)
-    around = list(dict.fromkeys(n for o in outputs for n in close_over([], o)))
+    around = read_since([n for o in outputs for n in o], newest)
     results = P.cond(node_of(choice), body_graph(around, outputs[0]), body_graph(around, outputs[1]), around)
     _assign(changed, results[count:])
     return list(map(Tensor.of_node, results[:count]))
+
+
+def mark() -> int:
+    """A number between those of the nodes made before and after this call."""
+    return input_node((), "bool", "mark").serial
+
+
+def read_since(outputs: Sequence[Node], newest: int) -> list[Node]:
+    """What a part of a program reads: inputs, and values that were there before. All that it made itself is its own to
+    compute, so that a branch that is not taken costs nothing, and may be of what makes sense only in the other.
+
+    Args:
+        outputs: what it gives.
+        newest: nodes with a greater serial are its own.
+    """
+    found: dict[Node, None] = {}
+    seen: set[Node] = set()
+    stack = list(reversed(outputs))
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.primitive is INPUT or (node.inputs and node.serial < newest):
+            found[node] = None
+        else:
+            stack.extend(reversed(node.inputs))
+    return list(found)
 
 
 def is_traced(tensors: Sequence[Any]) -> bool:

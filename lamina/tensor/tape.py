@@ -14,6 +14,7 @@ from lamina.base.dims import is_static
 from lamina.base.errors import ArgumentError, GradientError, ShapeError
 from lamina.graph import Node
 from lamina.graph.interpreter import evaluate_nodes
+from lamina.tensor.control import mark
 from lamina.tensor.convert import broadcast_to, cast, convert, reshape
 from lamina.tensor.dispatch import Operand, is_symbolic, leaf_of, node_of
 from lamina.tensor.recording import Recording, differentiate, total
@@ -119,14 +120,14 @@ class GradientTape:
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
         """Operations in the block are not recorded; their results count as constants."""
-        tapes, first = state.tapes, _serial_now()
+        tapes, first = state.tapes, mark()
         state.change(tapes=tuple(tape for tape in tapes if tape is not self))
         try:
             yield
         finally:
             state.change(tapes=tapes)
             if self._recording is not None:
-                self._recording.pauses.append((first, _serial_now()))
+                self._recording.pauses.append((first, mark()))
 
     def reset(self) -> None:
         """Forgets everything recorded so far."""
@@ -185,11 +186,6 @@ class GradientTape:
         if not rows or rows[0] is None:
             return None
         return reshape(convert(rows), (*target.dims, *source.dims))  # type: ignore[return-value]
-
-
-def _serial_now() -> int:
-    """A number between those of the nodes made before and after this call."""
-    return graph.input_node((), "bool", "mark").serial
 
 
 def _seeds(targets: list[Operand], output_gradients: Any) -> list[Operand | None]:

@@ -59,9 +59,29 @@ def test_switches_from_the_environment(monkeypatch, tmp_path):
     assert fresh.cache_dir == tmp_path
 
 
+@pytest.mark.parametrize(("text", "on"), [("1", True), ("on", True), ("True", True), ("", True), ("no", False)])
+def test_words_for_on_and_off(monkeypatch, text, on):
+    monkeypatch.setenv("LAMINA_CACHE", text)
+    assert config.Config().cache is on
+
+
+@pytest.mark.parametrize("name", ["CACHE", "PLANNER", "POISON", "WINOGRAD", "INTERPRET"])
+def test_a_switch_that_is_neither(monkeypatch, name):
+    monkeypatch.setenv(f"LAMINA_{name}", "/tmp/programs")
+    with pytest.raises(ArgumentError, match=f"LAMINA_{name} must be 1 .on. or 0 .off.. Received: '/tmp/programs'"):
+        config.Config()
+
+
+def test_the_folder_of_the_cache_has_another_name(monkeypatch):
+    monkeypatch.setenv("LAMINA_CACHE", "/tmp/programs")
+    with pytest.raises(ArgumentError, match="The folder .* is set by LAMINA_CACHE_DIR"):
+        config.Config()
+
+
 def test_errors_are_also_pythons_own():
     for error, base in {
         errors.ShapeError: ValueError, errors.DTypeError: TypeError, errors.ArgumentError: ValueError,
+        errors.UnknownArgumentError: TypeError, errors.ReservedNameError: AttributeError,
         errors.IndexRangeError: IndexError, errors.MissingExtraError: ImportError, errors.TraceError: RuntimeError,
     }.items():  # fmt: skip
         assert issubclass(error, base) and issubclass(error, errors.LaminaError)

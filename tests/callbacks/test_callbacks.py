@@ -191,3 +191,9 @@ def test_history():
     run(history, [3.0, 2.0], "loss")
     history.extend(2, {"loss": [1.0, 0.5]})
     assert history.epoch == [0, 1, 2, 3] and history.history == {"loss": [3.0, 2.0, 1.0, 0.5]}
+
+
+@pytest.mark.parametrize("wrong", ["early", 5])
+def test_what_is_no_callback(wrong):
+    with pytest.raises(ArgumentError, match=f"must be instances of Callback. Received: {wrong!r}"):
+        CallbackList(wrong)

@@ -118,6 +118,36 @@ def test_within_a_traced_function():
     np.testing.assert_array_equal(run(np.array([[1, 2], [5, 6]])), [[2, 3, 4, 5, 6], [6, 7, 8, 9, 0]])
 
 
+@pytest.mark.parametrize("sampler", ["greedy", "beam"])
+def test_a_prefill_changes_nothing(rng, sampler, executor):
+    """A recurrent decoder that takes what all prompts have at once, by its own layer; also within a traced function."""
+    embedding, layer, dense = layers.Embedding(7, 4), layers.LSTM(5, return_state=True), layers.Dense(7)
+    calls = []
+
+    def step(token, state, index):
+        output, state = layer.cell(embedding(token), state)
+        return dense(output) * 20, state
+
+    def prefill(tokens, state):
+        calls.append(tokens.shape)
+        return list(layer(embedding(tokens), initial_state=state)[1:])
+
+    for prompts in ([[1, 2, 3], [4, 5]], [[1], [2, 3]], [[3, 1, 4, 1, 5]], [[3, 1, 4], [1, 5, 2]]):
+        state = [np.zeros((len(prompts), 5), "float32")] * 2
+        plain = generate(step, prompts, 9, cache=state, sampler=sampler)
+        calls.clear()
+        found = generate(step, prompts, 9, cache=state, sampler=sampler, prefill=prefill)
+        np.testing.assert_array_equal(found, plain)
+        assert bool(calls) is (min(map(len, prompts)) > 1)
+
+    @keras.function
+    def run(prompts):
+        state = [ops.zeros((2, 5))] * 2
+        return generate(step, prompts, 9, cache=state, sampler=sampler, prefill=prefill)
+
+    np.testing.assert_array_equal(run(np.array(prompts)), plain)
+
+
 def test_programs_go_with_the_function_or_the_object():
     class Counter:
         def next(self, token, cache, index):
@@ -157,6 +187,12 @@ def test_other_errors():
         generate(counting(), [1], 0)
     with pytest.raises(ArgumentError, match="next_token must be a function"):
         generate(None, [1], 4)
+    with pytest.raises(ArgumentError, match="prefill must be a function"):
+        generate(counting(), [1], 4, prefill=3)
+    with pytest.raises(ArgumentError, match="pad_token_id must be a whole number"):
+        generate(counting(), [1], 4, pad_token_id="none")
+    with pytest.raises(ArgumentError, match="prompt 0 has 3 tokens"):
+        keras.function(lambda prompts: generate(counting(), prompts, 2))(np.array([[1, 2, 3]]))
     with pytest.raises(ArgumentError, match="end_token_id must be a token"):
         generate(counting(), [1], 4, end_token_id="stop")
     with pytest.raises(ArgumentError, match="must return a pair"):

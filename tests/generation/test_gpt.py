@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import lamina as keras
+from lamina import generation
 from lamina.base.errors import ArgumentError, DataError
 from lamina.generation import GPT, GreedySampler, RandomSampler
+from lamina.tensor import TensorSpec
 
 
 def small(**arguments):
@@ -39,15 +41,62 @@ def test_a_cache_changes_nothing(executor):
         np.testing.assert_array_equal(model.generate(prompt, 10, sampler="greedy"), row[:10])
 
 
-def test_cached_logits_are_those_of_a_whole_pass(rng):
-    model, tokens = small(), rng.integers(0, 11, (2, 6))
+@pytest.mark.parametrize("length", [130, 200, "length"])
+def test_cached_logits_are_those_of_a_whole_pass(rng, length, executor):
+    """Whatever part of the cache is in use, and whether its length is known beforehand."""
+    model, tokens = small(max_sequence_length=200), rng.integers(0, 11, (2, 130)).astype("int32")
     whole = np.asarray(model(tokens))
-    logits, cache = model.call_with_cache(keras.ops.convert_to_tensor(tokens[:, :4]), model.make_cache(2, 6), 0)
-    np.testing.assert_allclose(logits, whole[:, :4], rtol=1e-3, atol=1e-4)
-    for index in (4, 5):
-        token = keras.ops.convert_to_tensor(tokens[:, index : index + 1])
-        logits, cache = model.call_with_cache(token, cache, index)
-        np.testing.assert_allclose(logits[:, 0], whole[:, index], rtol=1e-3, atol=1e-4)
+    begun, cache = model.call_with_cache(tokens[:, :60], model.make_cache(2, 150 if length == "length" else length), 0)
+    np.testing.assert_allclose(begun, whole[:, :60], rtol=1e-5, atol=1e-5)
+    specs = [TensorSpec((2, 1), "int32"), *[TensorSpec((2, 2, length, 4), "float32")] * 4, TensorSpec((), "int32")]
+    step = keras.function(model.call_with_cache, input_signature=specs)
+    for index in range(60, 130):
+        logits, cache = step(tokens[:, index : index + 1], cache, np.int32(index))
+        np.testing.assert_allclose(logits[:, 0], whole[:, index], rtol=1e-5, atol=1e-5)
+
+
+def test_long_texts_are_those_of_whole_passes(rng):
+    """Two prompts of different lengths that go on for longer than one part of the cache."""
+    model = small(max_sequence_length=150)
+    prompts = [list(rng.integers(0, 11, n)) for n in (70, 3)]
+    found = model.generate(prompts, 140, sampler="greedy")
+    foreseen = np.asarray(model(found)).argmax(-1)
+    for prompt, row, likeliest in zip(prompts, found, foreseen):
+        np.testing.assert_array_equal(row[: len(prompt)], prompt)
+        np.testing.assert_array_equal(row[len(prompt) :], likeliest[len(prompt) - 1 : -1])
+        np.testing.assert_array_equal(model.generate(prompt, 140, sampler="greedy"), row)
+    end = int(found[0, 100])
+    stopped = model.generate(prompts, 140, sampler="greedy", end_token_id=end, pad_token_id=9)
+    for prompt, row, whole in zip(prompts, stopped, found):
+        places = np.flatnonzero(whole[len(prompt) :] == end)
+        kept = len(prompt) + places[0] + 1 if len(places) else 140
+        np.testing.assert_array_equal(row[:kept], whole[:kept])
+        assert (row[kept:] == 9).all()
+
+
+def test_beams_are_those_of_whole_passes():
+    """Against a search with a whole pass for each text; prompts of different lengths, one at a time and together."""
+    model, beams, length = small(), 3, 9
+    prompts = [[1], [4, 9, 2], [5, 6]]
+
+    def searched(prompt):
+        texts = [(0.0, prompt)]
+        while len(texts[0][1]) < length:
+            logits = np.asarray(model(np.array([text for _, text in texts])))[:, -1].astype("float64")
+            gains = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+            longer = [(s + g, [*text, t]) for (s, text), row in zip(texts, gains) for t, g in enumerate(row)]
+            texts = sorted(longer, key=lambda item: -item[0])[:beams]
+        return texts
+
+    sampler = generation.BeamSampler(beams, return_all_beams=True)
+    found, scores = model.generate(prompts, length, sampler=sampler)
+    for row, (prompt, texts, worths) in enumerate(zip(prompts, found, scores)):
+        expected = searched(prompt)
+        np.testing.assert_array_equal(texts, [text for _, text in expected])
+        np.testing.assert_allclose(worths, [score for score, _ in expected], rtol=1e-4)
+        np.testing.assert_array_equal(
+            model.generate(prompt, length, sampler=generation.BeamSampler(beams)), found[row][0]
+        )
 
 
 def test_lengths_take_no_other_program():
@@ -89,7 +138,7 @@ def test_half_floats():
     model = small(dtype="mixed_bfloat16")
     found = model.generate([[1, 2], [3]], 9, sampler="greedy")
     assert found.shape == (2, 9)
-    assert model.make_cache(1, 3)[0].dtype == "bfloat16"
+    assert model.make_cache(1, 3)[0][0].dtype == "bfloat16"
 
 
 def test_configs_and_pickles():
@@ -113,6 +162,10 @@ def test_errors():
         model.generate([[1], [11]])
     with pytest.raises(DataError, match="at least one token"):
         model.generate([[]])
+    with pytest.raises(ArgumentError, match="from 0 to 10, as no other is ever generated"):
+        model.generate([1], end_token_id=11)
+    with pytest.raises(ArgumentError, match="max_length"):
+        model.generate([1], "long")
     with pytest.raises(ArgumentError, match="hidden_dim must be a multiple of num_heads"):
         GPT(11, 2, 3, 8, 16)
     with pytest.raises(ArgumentError, match="vocabulary_size"):

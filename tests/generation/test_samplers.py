@@ -78,8 +78,8 @@ def test_one_seed_makes_one_text_and_goes_on(rng):
     assert (generate(model, [[1], [2]], 30, sampler=RandomSampler(seed=4)) != texts[0]).any()
 
 
-def best_continuation(table, first, steps, end):
-    """The likeliest of all continuations, by trying each; a text is over at its end token."""
+def best_continuation(table, first, steps, end, penalty=0.0):
+    """All continuations, the best first, by trying each; a text is over at its end token."""
     gains = table - np.log(np.exp(table).sum(-1, keepdims=True))
     best = {}
     for tokens in itertools.product(range(len(table)), repeat=steps):
@@ -90,24 +90,51 @@ def best_continuation(table, first, steps, end):
             last = token
             if token == end:
                 break
+        worth = score / (len(text) - 1) ** penalty
         text += [0] * (steps + 1 - len(text))
-        best[tuple(text)] = score
+        best[tuple(text)] = worth
     return sorted(best.items(), key=lambda item: -item[1])
 
 
-@pytest.mark.parametrize("end", [None, 3])
-def test_a_wide_beam_finds_the_likeliest_of_all_texts(rng, end, executor):
-    for _ in range(3):
+@pytest.mark.parametrize(("end", "penalty"), [(None, 0), (3, 0), (3, 1.5), (3, -1.0)])
+def test_a_wide_beam_finds_the_best_of_all_texts(rng, end, penalty, executor):
+    for _ in range(2):
         table = rng.standard_normal((4, 4)).astype("float32") * 1.5
-        ranking = best_continuation(table, 1, 4, end)
-        sampler = BeamSampler(num_beams=64, return_all_beams=True)
+        ranking = best_continuation(table, 1, 4, end, penalty)
+        sampler = BeamSampler(64, return_all_beams=True, length_penalty=penalty)
         tokens, scores = generate(chain(table), [[1]], 5, sampler=sampler, end_token_id=end)
         assert tokens.shape == (1, 64, 5)
         for place, (text, score) in enumerate(ranking[:5]):
             np.testing.assert_array_equal(tokens[0, place], text)
             assert scores[0, place] == pytest.approx(score, abs=1e-4)
-        alone = generate(chain(table), [1], 5, sampler=BeamSampler(64), end_token_id=end)
+        alone = generate(chain(table), [1], 5, sampler=BeamSampler(64, length_penalty=penalty), end_token_id=end)
         np.testing.assert_array_equal(alone, ranking[0][0])
+
+
+@pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.7, 2.0])
+def test_a_search_that_stops_early_has_found_the_same(rng, penalty):
+    """The best alone, and together with all others, for which no text may be left unfinished."""
+    prompts = [[1], [2, 0, 1], [4, 4]]
+    for _ in range(2):
+        model = chain(rng.standard_normal((6, 6)) * 2)
+        best = generate(model, prompts, 12, sampler=BeamSampler(3, length_penalty=penalty), end_token_id=5)
+        every = BeamSampler(3, return_all_beams=True, length_penalty=penalty)
+        tokens, worths = generate(model, prompts, 12, sampler=every, end_token_id=5)
+        np.testing.assert_array_equal(tokens[:, 0], best)
+        assert (np.diff(worths, axis=1) <= 1e-6).all()
+        single = generate(model, prompts[1], 12, sampler=BeamSampler(3, length_penalty=penalty), end_token_id=5)
+        np.testing.assert_array_equal(single, best[1])
+
+
+def test_a_length_penalty_prefers_longer_texts():
+    """The end is somewhat likelier than each step of going on: a higher penalty goes on for longer."""
+    table = np.full((3, 3), -9.0)
+    table[1, 1], table[1, 2] = 0.0, 0.1
+    lengths = []
+    for penalty in (-1.0, 0.0, 1.5):
+        sampler = BeamSampler(4, length_penalty=penalty)
+        lengths.append(int((generate(chain(table), [1], 10, sampler=sampler, end_token_id=2) != 0).sum()))
+    assert lengths == [2, 2, 10]
 
 
 def test_one_beam_is_greedy(rng):
@@ -186,6 +213,8 @@ def test_names_and_configs():
         (lambda: TopPSampler(1.5), "p must be a number above 0"),
         (lambda: RandomSampler(temperature=0.0), "use GreedySampler"),
         (lambda: BeamSampler(0), "num_beams"),
+        (lambda: BeamSampler(length_penalty="long"), "length_penalty must be a number"),
+        (lambda: BeamSampler(length_penalty=float("nan")), "length_penalty must be a number"),
         (lambda: RandomSampler(seed="a"), "seed"),
     ],
 )

@@ -240,7 +240,7 @@ def test_input_layer() -> None:
     assert layers.Input(shape=3).shape == (None, 3)
     with pytest.raises(ArgumentError, match=r"give either shape"):
         layers.InputLayer()
-    with pytest.raises(ArgumentError, match=r"a shape has whole numbers"):
+    with pytest.raises(ArgumentError, match=r"a shape is a tuple of whole numbers"):
         layers.Input((2.5,))
 
 

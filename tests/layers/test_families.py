@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import lamina
 from lamina import layers
 from lamina.base.errors import ArgumentError
 
@@ -53,3 +54,11 @@ def test_families_are_imported_when_needed():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split("\n")[:2] == ["[]", "['merging']"]
+
+
+def test_names_that_are_not_there():
+    """Python shows the most similar name where an AttributeError has what was asked for, and of what."""
+    for module, wrong, right in ((layers, "LSTMM", "LSTM"), (lamina, "optimisers", "optimizers")):
+        with pytest.raises(AttributeError, match=f"has no attribute '{wrong}'") as found:
+            getattr(module, wrong)
+        assert (found.value.name, found.value.obj) == (wrong, module) and right in dir(module)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lamina.base.errors import UnknownArgumentError
 from lamina.layers import Dense, Dropout, Input
 from lamina.metrics import MeanSquaredError
 from lamina.models import Sequential
@@ -187,18 +188,19 @@ def test_results_of_predict_are_ones_own(data):
     np.testing.assert_array_equal(first, kept)
 
 
-def test_train_on_batch_adds_up_until_reset(data):
+def test_single_batches_begin_anew(data):
     x, y = data
     model, whole = linear(metrics=["mae"]), linear()
     first = model.train_on_batch(x, y)
     second = model.train_on_batch(x, y, return_dict=True)
     losses = whole.fit(x, y, epochs=2, verbose=0, shuffle=False).history["loss"]
     assert first[0] == pytest.approx(losses[0], rel=1e-5)
-    assert second["loss"] == pytest.approx(np.mean(losses), rel=1e-5) and list(second) == ["loss", "mae"]
+    assert second["loss"] == pytest.approx(losses[1], rel=1e-5) and list(second) == ["loss", "mae"]
     np.testing.assert_allclose(model.get_weights()[0], whole.get_weights()[0], rtol=1e-5)
-    model.reset_metrics()
-    loss = model.test_on_batch(x, y)[0]
-    assert loss == pytest.approx(whole.evaluate(x, y, verbose=0), rel=1e-5)
+    for _ in range(2):
+        assert model.test_on_batch(x, y)[0] == pytest.approx(whole.evaluate(x, y, verbose=0), rel=1e-5)
+    half = model.test_on_batch(x[:8], y[:8], return_dict=True)
+    assert half["loss"] == pytest.approx(whole.evaluate(x[:8], y[:8], verbose=0), rel=1e-5)
 
 
 def test_only_trainable_weights_learn(data):
@@ -255,3 +257,18 @@ def test_accuracy_is_chosen_by_shapes(units, y, kind):
         model.compile("sgd", SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     assert "accuracy" in model.evaluate(np.zeros((3, 2)), y, verbose=0, return_dict=True)
     assert type(model.metrics[1]).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda m, x, y: m.fit(x, y, epoch=2), r"Sequential.fit\(\) does not .*'epoch'. Did you mean 'epochs'"),
+        (lambda m, x, y: m.compile("sgd", los="mse"), r"Sequential.compile\(\) .*Did you mean 'loss'"),
+        (lambda m, x, y: m.predict(x, bach_size=2), "Did you mean 'batch_size'"),
+        (lambda m, x, y: m.evaluate(x, y, sample_weights=None), "Did you mean 'sample_weight'"),
+        (lambda m, x, y: m.train_on_batch(x, y, reset_metrics=False), "It has: class_weight, return_dict"),
+    ],
+)
+def test_misspelt_arguments(data, call, text):
+    with pytest.raises(UnknownArgumentError, match=text):
+        call(linear(), *data)

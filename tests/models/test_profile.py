@@ -11,7 +11,7 @@ import lamina
 from lamina import debug, ops
 from lamina.base.config import config
 from lamina.base.errors import ArgumentError
-from lamina.layers import Dense, Dropout, Input
+from lamina.layers import LSTM, Dense, Dropout, Input
 from lamina.models import Sequential
 
 pytestmark = pytest.mark.usefixtures("compiled")
@@ -140,3 +140,15 @@ def test_bad_arguments(rows):
         model.profile(*rows)
     with pytest.raises(ArgumentError, match="interpreted"):
         debug.profile(ops.exp, rows[0])
+
+
+def test_loops_of_equal_layers_have_their_own_names(rng):
+    x, y = rng.normal(size=(32, 6, 5)).astype(np.float32), rng.normal(size=(32, 3)).astype(np.float32)
+    for name in ("one", "two"):
+        parts = [Input((6, 5)), LSTM(4, return_sequences=True, name=f"{name}_a"), LSTM(4, name=f"{name}_b"), Dense(3)]
+        model = Sequential(parts, name=name)
+        model.compile("sgd", "mse")
+        found = model.profile(x, y, steps=3)
+        layers = {layer for k in found.kernels for layer in k.layers}
+        assert all(layer.startswith(f"{name}/") for layer in layers), layers
+        assert {f"{name}/{name}_a", f"{name}/{name}_b"} <= {"/".join(layer.split("/")[:2]) for layer in layers}

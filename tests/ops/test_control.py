@@ -306,6 +306,17 @@ def test_cond_runs_one_branch(runs):
         assert int(found["n"]) == m
 
 
+def test_cond_does_not_compute_what_the_other_branch_is_for(runs, rng):
+    """There is no such place: computing it would be an error."""
+    x = floats(rng, 4)
+
+    def f(x, n):
+        return ops.cond(n < 4, lambda: ops.take(x, n) * 2.0, lambda: ops.sum(x))
+
+    close(runs(f, x, np.int32(3)), 2 * x[3])
+    close(runs(f, x, np.int32(9)), x.sum())
+
+
 def test_gradient_of_cond(traced):
     w = Variable(np.float32([1, 2, 3]))
 

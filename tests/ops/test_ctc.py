@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lamina import layers, losses, models, ops
-from lamina.base.errors import ArgumentError, DataError, ShapeError, TraceError
-from lamina.tensor import GradientTape, Variable, function
+from lamina.base.errors import ArgumentError, DataError, ShapeError
+from lamina.tensor import GradientTape, TensorSpec, Variable, function
 
 LOGITS = np.array(
     [[[2.04, -2.56, 0.42, -0.57], [-0.45, -0.22, -2.02, -0.23], [-0.87, 3.32, 0.23, -0.35],
@@ -193,6 +193,25 @@ def test_a_wide_search_finds_the_chances_of_the_definition() -> None:
         assert -score == pytest.approx(by_definition(word, LOGITS[0, :4], 0), rel=1e-5)
 
 
+@pytest.mark.parametrize(("width", "paths"), [(1, 1), (3, 2), (8, 4), (100, 5)])
+def test_search_in_programs(width: int, paths: int, rng: np.random.Generator, executor: str) -> None:
+    """The same as at once: wide and narrow searches, for samples of all lengths, in programs of open sizes too."""
+
+    def decode(x: Any, lengths: Any) -> Any:
+        return ops.ctc_decode(x, lengths, "beam_search", width, paths, mask_index=1)
+
+    program = function(decode)
+    opened = [TensorSpec(("batch", "steps", 4), "float32"), TensorSpec(("batch",), "int64")]
+    for run, steps in ((program, 9), (function(decode, input_signature=opened), 7)):
+        logits = (2 * rng.standard_normal((5, steps, 4))).astype("float32")
+        lengths = np.array([steps, 0, 1, steps - 2, 3])
+        expected, chances = decode(logits, lengths)
+        labels, scores = run(logits, lengths)
+        assert labels.dtype == expected.dtype == "int32"
+        np.testing.assert_array_equal(labels, expected)
+        np.testing.assert_allclose(scores, chances, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
@@ -209,9 +228,9 @@ def test_a_wide_search_finds_the_chances_of_the_definition() -> None:
         (lambda: ops.ctc_decode(LOGITS, STEPS, "beam_search", beam_width=0), ArgumentError, "beam_width must be"),
         (lambda: ops.ctc_decode(LOGITS, STEPS, "beam_search", 2, 3), ArgumentError, "must not be more than"),
         (
-            lambda: function(lambda x: ops.ctc_decode(x, STEPS, "beam_search"))(LOGITS),
-            TraceError,
-            "beam search runs at once only",
+            lambda: ops.ctc_decode(LOGITS, STEPS, "beam_search", mask_index=4),
+            ArgumentError,
+            "mask_index must be a class from 0 to 3",
         ),
     ],
 )

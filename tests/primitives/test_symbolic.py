@@ -55,6 +55,8 @@ CASES: list[tuple[str, list[tuple[str, Shape]], dict[str, Any], Shape]] = [
     ("take_along_axis", [(FLOAT, (N, 3)), (INDEX, (N, 1))], {"axis": 1}, (N, 1)),
     ("one_hot", [(INDEX, (N,))], {"depth": 3, "dtype": "float64"}, (N, 3)),
     ("scatter_add", [(FLOAT, (3, 2)), (INDEX, (N,)), (FLOAT, (N, 2))], {"axis": 0}, (3, 2)),
+    ("first_places", [(INDEX, (N, 2))], {"size": 3}, (N, 2)),
+    ("first_uses", [(INDEX, (N, 2))], {"size": 3}, (3,)),
     ("scatter_add_along_axis", [(FLOAT, (N, 3)), (INDEX, (N, 1)), (FLOAT, (N, 1))], {"axis": 1}, (N, 3)),
     ("cumulative_sum", [(FLOAT, (N, 2))], {"axis": 0, "reverse": True, "exclusive": True}, (N, 2)),
     ("windows", [(FLOAT, (N, 6))], {"axes": (1,), "sizes": (2,), "strides": (2,), "dilations": (1,)}, (N, 3, 2)),

@@ -209,3 +209,15 @@ def test_an_index_out_of_range_at_once_and_traced():
         with pytest.raises(IndexRangeError):
             call(X, np.array([0, 12]))
     np.testing.assert_array_equal(picked(X, np.array([3, 4])), X[[3, 4]])
+
+
+@pytest.mark.parametrize(("x", "y", "text"), [
+    (np.where(np.arange(12)[:, None] == 7, np.nan, X), np.ones(12), "x holds NaN: the first in row 7, 4 in all"),
+    (X, np.where(np.arange(12) == 3, np.nan, 1.0), "y holds NaN: the first in row 3, 1 in all"),
+])  # fmt: skip
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_loss_of_nan_is_traced_to_the_data(x, y, text, epochs):
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=f"The loss is NaN, as {text}"):
+        model.fit(x, y, epochs=epochs, verbose=0)

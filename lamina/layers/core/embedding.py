@@ -16,6 +16,10 @@ class Embedding(Layer):
 
     Input: whole numbers of any shape, such as `(batch, steps)`; output: that shape with an axis of `output_dim`.
 
+    Compiled training touches only the rows that a batch uses, if the others would stay as they are: with `SGD` (without
+    momentum and weight decay) and `Adagrad`, say, however many rows there are. With `Adam` every row changes at every
+    step, as its moments fade.
+
     Args:
         input_dim: how many different numbers there are.
         output_dim: the size of a vector.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
+from lamina.base.errors import ArgumentError
 from lamina.layers.layer import Layer
 from lamina.layers.masks import set_mask
 
@@ -18,10 +19,15 @@ class Masking(Layer):
 
     Args:
         mask_value: the number; 0.
+
+    Raises:
+        ArgumentError: if it is no number.
     """
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
+        if not isinstance(mask_value, (int, float)) and not hasattr(mask_value, "__array__"):
+            raise ArgumentError(f"{self._title()}: mask_value must be a number. Received: {mask_value!r}.")
         self.mask_value = mask_value
         self.supports_masking = True
         self.built = True

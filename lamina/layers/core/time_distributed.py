@@ -8,6 +8,7 @@ from lamina import ops
 from lamina.base.errors import ShapeError
 from lamina.layers.arguments import call_parameters
 from lamina.layers.core.wrapper import Wrapper
+from lamina.layers.input_spec import advice_on_steps
 from lamina.layers.layer import Layer
 
 
@@ -39,7 +40,7 @@ class TimeDistributed(Wrapper):
         if len(input_shape) < 3 or not all(size is None or isinstance(size, int) for size in input_shape):
             raise ShapeError(
                 f"{self._title()} takes one tensor of rank 3 or more: (batch, steps, ...). Received: input shape "
-                f"{tuple(input_shape)}. Sequences of single numbers go in as `x[..., None]`."
+                f"{tuple(input_shape)}. {advice_on_steps(input_shape)}"
             )
         return (input_shape[0], *input_shape[2:])
 

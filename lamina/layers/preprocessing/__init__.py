@@ -1,7 +1,8 @@
-"""Layers that make numbers of words. They work on the data before it comes to a model, not inside of one."""
+"""Layers that prepare data: numbers of words, which is done before a model, and numbers brought to a scale."""
 
 from lamina.layers.preprocessing.integer_lookup import IntegerLookup
+from lamina.layers.preprocessing.normalization import Normalization
 from lamina.layers.preprocessing.string_lookup import StringLookup
 from lamina.layers.preprocessing.text_vectorization import TextVectorization
 
-__all__ = ["IntegerLookup", "StringLookup", "TextVectorization"]
+__all__ = ["IntegerLookup", "Normalization", "StringLookup", "TextVectorization"]

@@ -45,6 +45,8 @@ def as_array(value: Any) -> np.ndarray:
         raise ArgumentError(
             "Lists of words must be of equal length, to be one array. Pad them, or call the layer on one at a time."
         ) from None
+    if array.dtype.kind == "U" and isinstance(value, (list, tuple)):
+        array = np.asarray(value, dtype=object)  # NumPy makes text of the numbers and NaN between texts
     if array.dtype.kind == "S" or (array.dtype.kind == "O" and any(isinstance(v, bytes) for v in array.flat)):
         decoded = [v.decode("utf-8") if isinstance(v, bytes) else v for v in array.ravel().tolist()]
         array = np.array(decoded, dtype=object).reshape(array.shape)

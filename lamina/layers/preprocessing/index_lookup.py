@@ -38,9 +38,11 @@ class IndexLookup(HostLayer):
         output_mode: str,
         pad_to_max_tokens: bool,
         sparse: bool,
+        _owner: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self._owner = _owner
         output_mode = _OLD_NAMES.get(output_mode, output_mode)
         self._check(max_tokens, num_oov_indices, idf_weights, invert, output_mode, pad_to_max_tokens, sparse)
         self.max_tokens = max_tokens
@@ -56,6 +58,9 @@ class IndexLookup(HostLayer):
         self.known = False
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
+
+    def _title(self) -> str:
+        return super()._title() if self._owner is None else self._owner
 
     def _check(
         self, most: Any, others: Any, idf_weights: Any, invert: bool, mode: str, pad_to_most: bool, sparse: bool
@@ -120,7 +125,7 @@ class IndexLookup(HostLayer):
             ArgumentError: if an entry comes twice, there are too many, or weights are missing.
         """
         if isinstance(vocabulary, (str, Path)):
-            vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
+            vocabulary = self._lines_of(vocabulary)
         tokens = [self._token(v) for v in as_array(vocabulary).ravel().tolist()]
         special = self._special()
         begins = len(special) > 0 and tokens[: len(special)] == special
@@ -136,6 +141,16 @@ class IndexLookup(HostLayer):
         self._set_tokens(tokens)
         if self.output_mode == "tf_idf":
             self._set_weights(idf_weights, begins)
+
+    def _lines_of(self, path: str | Path) -> list[str]:
+        """The entries in a file, or ArgumentError."""
+        try:
+            return Path(path).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            raise ArgumentError(
+                f"{self._title()}: vocabulary is a string, which is taken for the path of a file with an entry a line; "
+                f"{str(path)!r} cannot be read ({error.strerror}). Entries themselves are given in a list."
+            ) from None
 
     def _set_tokens(self, tokens: list[Any]) -> None:
         self._tokens, self.known = tokens, True

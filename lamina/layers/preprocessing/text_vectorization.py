@@ -92,7 +92,7 @@ class TextVectorization(HostLayer):
         self.encoding = encoding
         self._lookup = StringLookup(
             max_tokens, mask_token="", vocabulary=vocabulary, idf_weights=idf_weights, output_mode=output_mode,
-            pad_to_max_tokens=pad_to_max_tokens, sparse=sparse, name=f"{self.name}_lookup",
+            pad_to_max_tokens=pad_to_max_tokens, sparse=sparse, name=f"{self.name}_lookup", _owner=self._title(),
         )  # fmt: skip
 
     def _choose(self, name: str, value: Any, allowed: Sequence[Any]) -> None:
@@ -162,8 +162,14 @@ class TextVectorization(HostLayer):
             raise ArgumentError(
                 f"{self._title()} takes texts of shape (batch,) or (batch, 1). Received: shape {texts.shape}."
             )
-        if texts.dtype.kind not in "UO" or not all(isinstance(text, str) for text in texts.ravel().tolist()):
-            raise ArgumentError(f"{self._title()} takes texts. Received: values of dtype {texts.dtype}.")
+        items = texts.ravel().tolist()
+        place = next((k for k, item in enumerate(items) if not isinstance(item, str)), None)
+        if place is not None or texts.dtype.kind not in "UO":
+            what = "no texts" if place is None else f"{items[place]!r} of type {type(items[place]).__name__} at {place}"
+            raise ArgumentError(
+                f"{self._title()} takes texts. Received: {what}. Where texts are missing, put in '' (of a pandas "
+                "column: fillna(''))."
+            )
         return texts
 
     def _words(self, text: str) -> list[str]:

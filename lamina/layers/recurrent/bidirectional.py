@@ -6,9 +6,10 @@ from typing import Any
 
 from lamina import ops
 from lamina.base import trees
-from lamina.base.errors import ArgumentError
+from lamina.base.errors import ArgumentError, ShapeError
 from lamina.layers.arguments import call_parameters
 from lamina.layers.layer import Layer
+from lamina.layers.weights import set_values
 from lamina.objects import CustomObjectScope
 
 _MODES = ("concat", "sum", "mul", "ave", None)
@@ -42,6 +43,8 @@ class Bidirectional(Layer):
 
     Source: Schuster and Paliwal, 1997.
     """
+
+    _remat_of_parts = True
 
     def __init__(
         self,
@@ -105,13 +108,12 @@ class Bidirectional(Layer):
             if not layer.built:
                 layer.build(sequences_shape)
         if self._first_weights is not None:
-            half = len(self._first_weights) // 2
-            self.forward_layer.set_weights(self._first_weights[:half])
-            self.backward_layer.set_weights(self._first_weights[half:])
+            weights = [*self.forward_layer.weights, *self.backward_layer.weights]
+            set_values(self._title(), weights, self._first_weights)
             self._first_weights = None
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool | None = None) -> Any:
-        half = 0 if initial_state is None else len(initial_state) // 2
+        half = 0 if initial_state is None else self._half(initial_state)
         states = (None, None) if initial_state is None else (initial_state[:half], initial_state[half:])
         forward = self._one_way(self.forward_layer, sequences, states[0], mask, training)
         backward = self._one_way(self.backward_layer, sequences, states[1], mask, training)
@@ -126,6 +128,17 @@ class Bidirectional(Layer):
             return output
         return (*output, *ends) if self.merge_mode is None else (output, *ends)
 
+    def _half(self, initial_state: Any) -> int:
+        """How many of the states are those of one layer."""
+        count = len(initial_state) if isinstance(initial_state, (list, tuple)) else 1
+        wanted = len(getattr(self.forward_layer, "state_size", ())) or count // 2
+        if count != 2 * wanted:
+            raise ArgumentError(
+                f"{self._title()}: initial_state must be a list of {2 * wanted} tensors, the states of "
+                f"{self.forward_layer.name!r} and then those of {self.backward_layer.name!r}. Received: {count}."
+            )
+        return wanted
+
     def _one_way(self, layer: Layer, sequences: Any, states: Any, mask: Any, training: Any) -> Any:
         options = {} if states is None else {"initial_state": states}
         known = call_parameters(type(layer).call)
@@ -135,10 +148,15 @@ class Bidirectional(Layer):
     def _merged(self, forward: Any, backward: Any) -> Any:
         if self.merge_mode == "concat":
             return ops.concatenate([forward, backward], axis=-1)
-        if self.merge_mode == "mul":
-            return forward * backward
         if self.merge_mode is None:
             return forward, backward
+        if tuple(forward.dims) != tuple(backward.dims):
+            raise ShapeError(
+                f"{self._title()}: merge_mode={self.merge_mode!r} needs two outputs of one shape. Received: "
+                f"{tuple(forward.shape)} and {tuple(backward.shape)}. Use merge_mode='concat' or None."
+            )
+        if self.merge_mode == "mul":
+            return forward * backward
         total = forward + backward
         return total / 2 if self.merge_mode == "ave" else total
 

@@ -24,18 +24,25 @@ class DropoutCell(Layer):
     Attributes:
         output_state: which of the states is the output too.
         mask_count: how many choices are made, one for each gate; 1.
+        owner: what messages call the layer that made the cell; None where the user made it.
     """
 
     output_state = 0
     mask_count = 1
 
-    def __init__(self, dropout: float, recurrent_dropout: float, seed: int | None, **kwargs: Any):
+    def __init__(
+        self, dropout: float, recurrent_dropout: float, seed: int | None, _owner: str | None = None, **kwargs: Any
+    ):
         super().__init__(**kwargs)
+        self.owner = _owner
         self.dropout = _share(self._title(), "dropout", dropout)
         self.recurrent_dropout = _share(self._title(), "recurrent_dropout", recurrent_dropout)
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed)
         self._kept: tuple[list[Any], list[Any]] | None = None
+
+    def _title(self) -> str:
+        return super()._title() if self.owner is None else self.owner
 
     def state_dims(self) -> tuple[Dimension, ...]:
         """The shape of the state that dropout is for, without the batch."""

@@ -6,6 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from lamina import regularizers
+from lamina.layers.input_spec import InputSpec
 from lamina.layers.recurrent.rnn import RNN
 
 # The settings of cells that Keras' layers show too.
@@ -26,10 +27,23 @@ class CellLayer(RNN):
             return attrgetter(name)(self.cell)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    @staticmethod
-    def _for_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
+    def __init__(self, cell: Any, **kwargs: Any):
+        super().__init__(cell, **kwargs)
+        cell.owner = self._title()
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        super().build(sequences_shape, initial_state_shape)
+        axis = self._features_axis()
+        self.input_spec = InputSpec(ndim=len(sequences_shape), axes={axis: sequences_shape[axis]})
+
+    def _features_axis(self) -> int:
+        """The axis of the input of which the cell's kernel has the size."""
+        return 2 if getattr(self.cell, "data_format", None) == "channels_first" else -1
+
+    def _for_cell(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keywords that go to the cell: taken out of the layer's, or also the layer's."""
-        shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        shared: dict[str, Any] = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
+        shared["_owner"] = type(self).__name__ + (f" layer {kwargs['name']!r}" if kwargs.get("name") else "")
         return shared | {name: kwargs.pop(name) for name in ("implementation",) if name in kwargs}
 
     def get_config(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Loop:
         go_backwards: whether the last step comes first.
         all_outputs: whether the outputs of all steps are wanted, or that of the last one.
         zero_masked: whether the output of a masked step is zero, instead of that of the step before.
+        recompute: whether only the states before each step are kept for the gradient.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Loop:
         go_backwards: bool,
         all_outputs: bool,
         zero_masked: bool,
+        recompute: bool = False,
     ):
         self.owner = owner
         self.step = step
@@ -47,6 +49,7 @@ class Loop:
         self.go_backwards = go_backwards
         self.all_outputs = all_outputs
         self.zero_masked = zero_masked
+        self.recompute = recompute
 
     def run(self, sequences: Any, states: Any, mask: Any = None) -> tuple[Any, Any]:
         """The outputs, `(batch, steps, ...)` in the order in which they came to be, or the last one; the last states.
@@ -62,7 +65,9 @@ class Loop:
         carried = not self.all_outputs or (mask is not None and not zero_masked)
         last = () if not carried or (self.output_state is not None and not zero_masked) else self._nothing()
         steps = {"x": _time_first(sequences)} | ({} if mask is None else {"mask": _time_first(mask)})
-        (states, last), outputs = ops.scan(self._body, (states, last), steps, reverse=self.go_backwards)
+        (states, last), outputs = ops.scan(
+            self._body, (states, last), steps, reverse=self.go_backwards, recompute=self.recompute
+        )
         if self.all_outputs:
             outputs = _time_first(outputs)
             return (ops.flip(outputs, axis=1) if self.go_backwards else outputs), states

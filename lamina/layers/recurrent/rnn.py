@@ -9,12 +9,13 @@ from typing import Any
 from lamina import ops
 from lamina.base import dtypes, trees
 from lamina.base.errors import ArgumentError, ShapeError
-from lamina.layers.arguments import call_parameters
+from lamina.layers import remat
+from lamina.layers.input_spec import advice_on_steps
 from lamina.layers.layer import Layer
 from lamina.layers.recurrent.cell import DropoutCell
 from lamina.layers.recurrent.memory import Memory
 from lamina.layers.recurrent.over_time import Loop, step_mask
-from lamina.layers.recurrent.stacked_rnn_cells import StackedRNNCells, check_cell, output_size_of
+from lamina.layers.recurrent.stacked_rnn_cells import StackedRNNCells, check_cell, output_size_of, step_of
 
 
 class RNN(Layer):
@@ -33,7 +34,7 @@ class RNN(Layer):
         go_backwards: whether the last step comes first. The outputs are in the order in which they came to be; False.
         stateful: whether a batch begins with the states in which the one before ended, sample by sample, until
             `reset_state()`; the size of the batch must be known. False.
-        unroll: accepted as in Keras, without effect: a compiled loop is as fast.
+        unroll: accepted as in Keras, without effect: a compiled loop is as fast for two steps, and faster for more.
         zero_output_for_mask: whether the output of a step that is masked is zero. Otherwise it is that of the step
             before; before the first step that counts, it is the state where the cell gives a state as output, and
             zero where it does not. False.
@@ -62,6 +63,8 @@ class RNN(Layer):
 
         totals = layers.RNN(Counter(), return_sequences=True)(x)
     """
+
+    _remat_of_parts = True  # of a recurrent layer the steps are computed again, and not the loop
 
     def __init__(
         self,
@@ -105,8 +108,7 @@ class RNN(Layer):
         if len(shape) < 3 or not all(size is None or isinstance(size, int) for size in shape):
             raise ShapeError(
                 f"{self._title()} takes one tensor of rank 3 or more: (batch, steps, features). Received: input shape "
-                f"{tuple(shape)}. Sequences of single numbers go in as `x[..., None]`; initial states go in as "
-                "`initial_state`."
+                f"{tuple(shape)}. {advice_on_steps(shape)} Initial states go in as `initial_state`."
             )
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
@@ -136,12 +138,14 @@ class RNN(Layer):
         batch = sequences.dims[0]
         states = self._first_states(batch, initial_state)
         counts = None if mask is None else step_mask(self._title(), trees.flatten(mask)[0], sequences)
+        recompute = bool(training) and remat.takes_loop(self, lambda: self.compute_output_shape(sequences.shape))
         loop = Loop(
             self._title(), self._step(training), (batch, *self._output_dims(sequences.shape)), self._output_dtype(),
             getattr(self.cell, "output_state", None), self.go_backwards, self.return_sequences,
-            self.zero_output_for_mask,
+            self.zero_output_for_mask, recompute,
         )  # fmt: skip
         with ExitStack() as stack:
+            stack.enter_context(remat.parts_of_it(self._remat is not None))
             for cell in self._dropout_cells():
                 stack.enter_context(cell.same_dropout(batch, training))
             output, states = loop.run(sequences, states, counts)
@@ -151,11 +155,7 @@ class RNN(Layer):
         return (output, *states) if self.return_state else output
 
     def _step(self, training: Any) -> Any:
-        cell = self.cell
-        call = cell if callable(cell) else cell.call
-        takes = "training" in call_parameters(type(cell).call)
-        options = {"training": training} if takes else {}
-        return lambda inputs, states: call(inputs, states, **options)
+        return step_of(self._title(), self.cell, training)
 
     def _dropout_cells(self) -> list[DropoutCell]:
         cells = [self.cell, *self.cell.sublayers()] if isinstance(self.cell, Layer) else []

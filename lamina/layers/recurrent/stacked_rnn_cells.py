@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import ops
@@ -118,6 +118,11 @@ def check_cell(owner: str, argument: str, cell: Any) -> Any:
             f"{owner}: {argument} must be a cell, an object with `call(inputs, states)`, such as LSTMCell(32). "
             f"Received: {cell!r}."
         )
+    if hasattr(cell, "return_sequences"):
+        raise ArgumentError(
+            f"{owner}: {argument} must be a cell, which computes one step. Received: {cell!r}, a layer of whole "
+            f"sequences, which needs no RNN around it; its cell would be {type(cell).__name__}Cell(...)."
+        )
     size = getattr(cell, "state_size", None)
     leaves = trees.flatten(size)
     if not leaves or not all(isinstance(leaf, int) for leaf in leaves):
@@ -125,4 +130,31 @@ def check_cell(owner: str, argument: str, cell: Any) -> Any:
             f"{owner}: {argument} must have a `state_size`, a whole number or a list of them, one for each state. "
             f"Received: a {type(cell).__name__} with state_size {size!r}."
         )
+    needed = [p for p in call_parameters(type(cell).call).values() if p.kind is not p.KEYWORD_ONLY]
+    if len(needed) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in needed):
+        raise ArgumentError(
+            f"{owner}: {argument} must have `call(self, inputs, states)`. Received: a {type(cell).__name__}, whose "
+            "call takes no states."
+        )
     return size
+
+
+def step_of(owner: str, cell: Any, training: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """What computes a step: takes its inputs and the states, gives the output and the new states.
+
+    The function that is returned raises ArgumentError if the cell gives something else.
+    """
+    call = cell if callable(cell) else cell.call
+    options = {"training": training} if "training" in call_parameters(type(cell).call) else {}
+
+    def step(inputs: Any, states: Any) -> tuple[Any, Any]:
+        found = call(inputs, states, **options)
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            what = f"{len(found)} values" if isinstance(found, (tuple, list)) else f"a {type(found).__name__}"
+            raise ArgumentError(
+                f"{owner}: the cell {type(cell).__name__} must give two things, `return output, new_states`. "
+                f"Received: {what}."
+            )
+        return found[0], found[1]
+
+    return step

@@ -7,7 +7,7 @@ from typing import Any
 from lamina.base.errors import ArgumentError
 from lamina.layers.masks import mask_of, without_masks
 from lamina.layers.transformer.block import TransformerBlock
-from lamina.layers.transformer.masking import causal_mask, merged_mask
+from lamina.layers.transformer.masking import merged_mask
 
 
 class TransformerDecoder(TransformerBlock):
@@ -86,17 +86,11 @@ class TransformerDecoder(TransformerBlock):
             decoder_padding_mask = mask_of(decoder_sequence)
         if encoder_padding_mask is None and encoder_sequence is not None:
             encoder_padding_mask = mask_of(encoder_sequence)
-        causal = None
-        if use_causal_mask:
-            steps = decoder_sequence.dims[1]
-            sources = steps if self_attention_cache is None else self_attention_cache.dims[2]
-            start = 0 if self_attention_cache_update_index is None else self_attention_cache_update_index
-            causal = causal_mask(steps, sources, start)
-        own_mask = merged_mask(self._title(), decoder_padding_mask, decoder_attention_mask, causal)
+        own_mask = merged_mask(self._title(), decoder_padding_mask, decoder_attention_mask)
         with without_masks(decoder_sequence, encoder_sequence):
             x, self_cache = self._attended(
                 "self", decoder_sequence, None, own_mask, self_attention_cache, self_attention_cache_update_index,
-                training,
+                training, use_causal_mask,
             )  # fmt: skip
             cross_cache = None
             if self._cross_attention_layer is not None:
@@ -110,8 +104,9 @@ class TransformerDecoder(TransformerBlock):
         return (x, *caches) if caches else x
 
     def _attended(
-        self, kind: str, x: Any, source: Any, mask: Any, cache: Any, index: Any, training: bool | None
-    ) -> tuple[Any, Any]:
+        self, kind: str, x: Any, source: Any, mask: Any, cache: Any, index: Any, training: bool | None,
+        causal: bool = False,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """One of the two attentions with its shortcut, and its new cache, if it has one.
 
         Args:
@@ -123,7 +118,8 @@ class TransformerDecoder(TransformerBlock):
         inner = norm(x) if self.normalize_first else x
         source = inner if source is None else source
         found = layer(
-            inner, source, attention_mask=mask, cache=cache, cache_update_index=index, training=training
+            inner, source, attention_mask=mask, cache=cache, cache_update_index=index, training=training,
+            use_causal_mask=causal,
         )  # fmt: skip
         inner, cache = found if cache is not None else (found, None)
         return self._joined(x, inner, dropout, norm, training), cache

@@ -98,3 +98,32 @@ def test_masking_marks_steps_and_zeroes_them() -> None:
     y = layers.Masking(-1.0)(x)
     np.testing.assert_array_equal(mask_of(y), [[True, True, False, False], [True] * 4])
     np.testing.assert_array_equal(y, np.where(np.asarray(mask_of(y))[..., None], x, 0))
+
+
+def test_a_vector_for_every_step(executor):
+    x = np.arange(6, dtype="float32").reshape(2, 3)
+    layer = layers.RepeatVector(4)
+    np.testing.assert_array_equal(layer(x), np.repeat(x[:, None], 4, 1))
+    model = models.Sequential([layers.Input((3,)), layer, layers.Permute((2, 1))])
+    assert model.output_shape == (None, 3, 4)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), np.repeat(x[:, :, None], 4, 2))
+    again = layers.Permute.from_config(layers.Permute([3, 1, 2]).get_config())
+    film = np.ones((2, 3, 4, 5))
+    assert again(film).shape == again.compute_output_shape(film.shape) == (2, 5, 3, 4)
+    assert layers.RepeatVector.from_config(layer.get_config()).n == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: layers.RepeatVector(0), "n must be a whole number of at least 1"),
+        (lambda: layers.RepeatVector(2)(np.ones((2, 3, 4))), "expected rank 2"),
+        (lambda: layers.Permute((0, 1)), "dims must have each axis once, counted from 1"),
+        (lambda: layers.Permute((1, 1)), "dims must have each axis once"),
+        (lambda: layers.Permute("ab"), "dims must have each axis once"),
+        (lambda: layers.Permute((2, 1))(np.ones((2, 3))), "expected rank 3"),
+    ],
+)
+def test_refused_repeats_and_permutations(make, text):
+    with pytest.raises(ValueError, match=text):
+        make()

@@ -99,6 +99,69 @@ def test_steps_with_a_cache_give_what_the_whole_sequence_gives(rng, steps, execu
     np.testing.assert_allclose(np.concatenate(found, axis=1), whole, rtol=1e-4, atol=1e-5)
 
 
+def as_pair(cache):
+    """A cache as KerasHub has it in the form of a pair."""
+    return tuple(np.ascontiguousarray(np.transpose(cache[:, place], (0, 2, 1, 3))) for place in (0, 1))
+
+
+@pytest.mark.parametrize(("steps", "index"), [(1, 0), (1, 5), (1, 70), (3, 0), (3, 64)])
+@pytest.mark.parametrize("window", [None, 4])
+def test_both_forms_of_a_cache_and_a_causal_mask(rng, steps, index, window, executor):
+    """The place of the new steps as a number and as a tensor; what comes after them in the cache is not seen."""
+    layer = layers.CachedMultiHeadAttention(2, 4, sliding_window=window)
+    x, cache = data(rng, 2, steps, 8), data(rng, 2, 2, 90, 2, 4)
+    layer.build(x.shape, x.shape)
+    with_other_biases(layer, rng)
+    mask = rng.random((2, steps, 90)) < 0.7
+    mask[:, :, index] = True
+    whole = cache.copy()
+    whole[:, 0, index : index + steps] = layer.key_dense(x)
+    whole[:, 1, index : index + steps] = layer.value_dense(x)
+    rows, columns = index + np.arange(steps)[:, None], np.arange(90)
+    seen = (rows >= columns) & (np.abs(rows - columns) < (window or 90)) & mask
+    scores = np.einsum("bthd,bshd->bhts", layer.query_dense(x), whole[:, 0]) / 2
+    powers = np.where(seen[:, None], np.exp(scores), 0)
+    values = np.einsum("bhts,bshd->bthd", powers / powers.sum(-1, keepdims=True), whole[:, 1])
+    expected = np.asarray(layer.output_dense(values.astype("float32")))
+
+    def call(x, mask, cache, at):
+        return layer(x, x, attention_mask=mask, cache=cache, cache_update_index=at, use_causal_mask=True)
+
+    for way in (call, keras.function(call), keras.function(lambda x, m, c, _: call(x, m, c, index))):
+        found, after = way(x, mask, cache, np.int32(index))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(after, whole, rtol=1e-5, atol=1e-6)
+        found, after = way(x, mask, as_pair(cache), np.int32(index))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(after, as_pair(whole), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_go_through_a_cache(rng):
+    layer, x = layers.TransformerDecoder(8, 2), data(rng, 1, 3, 8)
+    layer.build(x.shape)
+
+    def by_steps(x):
+        cache, found = (ops.zeros((1, 2, 80, 4)),) * 2, []
+        for index in range(3):
+            step = ops.convert_to_tensor(np.int32(index))
+            y, cache = layer(
+                x[:, index : index + 1], self_attention_cache=cache, self_attention_cache_update_index=step
+            )
+            found.append(y)
+        return ops.concatenate(found, axis=1)
+
+    def gradient(f):
+        def run(x):
+            with keras.GradientTape() as tape:
+                tape.watch(x)
+                total = ops.sum(f(x) ** 3)
+            return tape.gradient(total, x)
+
+        return keras.function(run)(x)
+
+    np.testing.assert_allclose(gradient(by_steps), gradient(layer), rtol=1e-3, atol=1e-4)
+
+
 def test_a_cache_of_the_encoder_is_filled_once(rng):
     layer, x, e = layers.TransformerDecoder(8, 2), data(rng, 2, 4, 8), data(rng, 2, 3, 8)
     whole = np.asarray(layer(x, e))
@@ -182,5 +245,8 @@ def test_errors(rng):
         both(x, e, self_attention_cache=np.zeros((1, 2, 3, 2, 4), "float32"), self_attention_cache_update_index=0)
     with pytest.raises(ArgumentError, match="cache is None"):
         alone(x, self_attention_cache_update_index=0)
+    with pytest.raises(ShapeError, match=r"must have the shapes \(batch, 2, steps, 4\)"):
+        pair = (np.zeros((1, 2, 3, 4), "float32"), np.zeros((1, 2, 4, 4), "float32"))
+        alone(x, self_attention_cache=pair, self_attention_cache_update_index=0)
     with pytest.raises(ShapeError, match=r"cache must have shape \(batch, 2, steps, 2, 4\)"):
         alone(x, self_attention_cache=np.zeros((1, 2, 3, 4, 4), "float32"), self_attention_cache_update_index=0)
