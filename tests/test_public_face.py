@@ -13,7 +13,7 @@ from lamina.version import __version__
 
 FACE = {
     "": "Sequential Input Model Layer Variable layers activations initializers losses metrics optimizers callbacks ops "
-    "random datasets utils models config Tensor KerasTensor GradientTape function debug",
+    "random datasets utils models config Tensor KerasTensor GradientTape function debug remat RematScope",
     "layers": "Dense Activation Flatten Reshape Dropout Rescaling Layer Input Conv1D Conv2D Conv3D Conv2DTranspose "
     "SeparableConv2D DepthwiseConv2D MaxPooling2D MaxPool2D AveragePooling2D GlobalAveragePooling2D GlobalMaxPooling2D "
     "BatchNormalization LayerNormalization GroupNormalization RMSNormalization UnitNormalization SpectralNormalization "
@@ -55,6 +55,7 @@ SIGNATURES = {
     "models.clone_model": "model input_tensors=None clone_function=None call_function=None recursive=False",
     "Model.summary": "line_length=None positions=None print_fn=None expand_nested=False show_trainable=False "
     "layer_range=None",
+    "RematScope": "mode='full' output_size_threshold=1024 layer_names=None",
     "optimizers.SGD": "learning_rate=0.01 momentum=0.0 nesterov=False",
     "optimizers.Adam": "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-07 amsgrad=False",
     "optimizers.RMSprop": "learning_rate=0.001 rho=0.9 momentum=0.0 epsilon=1e-07 centered=False",

@@ -17,7 +17,7 @@ class Slot(IntEnum):
     SCRATCH_BYTES = 4  # of one thread
     BARRIER = 5  # pointer to the barrier's two words
     STRIDES = 6  # pointer to bytes of a row (of an epoch's row) of every buffer, 0 where it is seen whole
-    YIELD = 7  # pointer to a function that lets other threads run
+    ROOM = 7  # pointer to the room in which threads wait for each other
     EPOCH = 8
     EPOCHS = 9
     STEP = 10

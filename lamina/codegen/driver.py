@@ -108,7 +108,7 @@ class ProgramWriter:
     """Writes the program of one graph (a stage `main`) or of a loop (`prologue`, `body`, `epilogue`).
 
     Args:
-        barrier: text that defines `void @lamina_barrier(ptr state, i64 threads, ptr yield)`.
+        barrier: text that defines `void @lamina_barrier(ptr state, i64 thread, i64 threads, ptr room)`.
         marking: for a profiled program; others are not burdened with any of it.
     """
 
@@ -157,10 +157,10 @@ class ProgramWriter:
         names = list(self.stages)
         return sum(len(self.stages[n].schedule.kernels) for n in names[: names.index(name)])
 
-    def _meet(self, barrier: str, offer: str) -> list[str]:
+    def _meet(self, barrier: str, room: str) -> list[str]:
         """Waits for all threads."""
         waits = self._mark(self.marking.wait) if self.marking else []
-        return [*waits, f"  call void @lamina_barrier(ptr {barrier}, i64 %threads, ptr {offer})"]
+        return [*waits, f"  call void @lamina_barrier(ptr {barrier}, i64 %thread, i64 %threads, ptr {room})"]
 
     def _mark(self, code: int) -> list[str]:
         """What says that the thread turns to something else; nothing unless the program is profiled."""
@@ -173,7 +173,7 @@ class ProgramWriter:
         """Reads the context; every thread has symbols of its own, since the size of the batch changes on the way."""
         count = max(len(self.symbols), 1)
         lines = [f"  %symbols = alloca [{count} x i64]"]
-        for slot in (Slot.SYMBOLS, Slot.TABLE, Slot.SCRATCH, Slot.BARRIER, Slot.STRIDES, Slot.YIELD):
+        for slot in (Slot.SYMBOLS, Slot.TABLE, Slot.SCRATCH, Slot.BARRIER, Slot.STRIDES, Slot.ROOM):
             lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "ptr")
         lines += self._read_slot(Slot.SCRATCH_BYTES, "%scratch_bytes", "i64")
         lines += self._read_slot(Slot.PREPARED, "%prepared_given", "i64")
@@ -210,7 +210,7 @@ class ProgramWriter:
             return []
         return [
             f"  call void @stage_{name}(ptr %table_given, ptr %symbols, ptr %scratch, ptr {report}, ptr {late}, "
-            f"ptr %barrier_given, ptr %yield_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads, "
+            f"ptr %barrier_given, ptr %room_given, ptr %strides_given, i64 {row}, i64 %thread, i64 %threads, "
             f"i64 %prepared{', ptr %marks' if self.marking else ''})"
         ]
 
@@ -220,7 +220,7 @@ class ProgramWriter:
         return "\n".join([f"define void @{ENTRY}(ptr %context, i64 %thread, i64 %threads) {{", *body, "}"])
 
     def _loop(self) -> str:
-        barrier = self._meet("%barrier_given", "%yield_given")
+        barrier = self._meet("%barrier_given", "%room_given")
         lines = self._prelude()
         for slot in (Slot.EPOCH, Slot.EPOCHS, Slot.STEP, Slot.STEPS, Slot.ROWS, Slot.BATCH_SIZE, Slot.MAX_STEPS):
             lines += self._read_slot(slot, f"%{slot.name.lower()}_given", "i64")

@@ -58,7 +58,7 @@ class StageWriter:
         marks = ", ptr %marks" if self.marking else ""
         head = (
             f"define internal void @stage_{self.stage.name}(ptr %table, ptr %symbols, ptr %scratch, ptr %report, "
-            "ptr %late_report, ptr %barrier, ptr %yield, ptr %strides, i64 %row, i64 %thread, i64 %threads, "
+            "ptr %late_report, ptr %barrier, ptr %room, ptr %strides, i64 %row, i64 %thread, i64 %threads, "
             f"i64 %prepared{marks}) noinline {{"
         )
         stop = [] if self.plan.guard is None else _STOP
@@ -78,7 +78,7 @@ class StageWriter:
         """Waits for all threads."""
         if self.marking:
             self._mark(self.marking.wait)
-        self._line("call void @lamina_barrier(ptr %barrier, i64 %threads, ptr %yield)")
+        self._line("call void @lamina_barrier(ptr %barrier, i64 %thread, i64 %threads, ptr %room)")
 
     def _mark(self, code: int) -> None:
         """Says that the thread turns to something else; nothing unless the program is profiled."""

@@ -111,7 +111,7 @@ class Compilation:
 
     @functools.cached_property
     def _barrier(self) -> str:
-        from lamina.runtime.spinning import barrier_ir
+        from lamina.runtime.waiting import barrier_ir
 
         return barrier_ir(self.target)
 

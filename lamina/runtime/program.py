@@ -19,7 +19,7 @@ from lamina.runtime.buffers import address, empty_aligned, zeros_aligned
 from lamina.runtime.marks import Marks
 from lamina.runtime.native import Library
 from lamina.runtime.plan import ProgramPlan
-from lamina.runtime.spinning import BARRIER_BYTES
+from lamina.runtime.waiting import BARRIER_BYTES
 from lamina.schedule.expr import Buffer
 from lamina.schedule.memory import plan_memory
 
@@ -54,7 +54,7 @@ class Layout:
         for slot, array in pointers.items():
             self.context[slot] = address(array)
         self.context[Slot.SCRATCH_BYTES] = scratch_bytes
-        self.context[Slot.YIELD] = threads.yield_address()
+        self.context[Slot.ROOM] = threads.waiting_room()
         self.pointer = address(self.context)
 
     def take_marks(self, marks: Marks) -> None:

@@ -2,6 +2,7 @@
 
 A worker is a daemon thread of Python that stays in native code: it waits for a job spinning, for about a millisecond
 after the last one, then asleep on a lock of the interpreter's own, and never needs the interpreter to take a job up.
+All threads of a job wait for each other in the same way, if they wait long.
 """
 
 from __future__ import annotations
@@ -14,14 +15,26 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
+
 from lamina.runtime import native
 from lamina.runtime.buffers import zeros_aligned
-from lamina.runtime.spinning import BARRIER_BYTES, POOL_HEADER, WORKER_BYTES, barrier_ir, pool_ir
+from lamina.runtime.waiting import (
+    BARRIER_BYTES,
+    MOST_PATIENCE,
+    PLACE_BYTES,
+    POOL_HEADER,
+    ROOM_BYTES,
+    WORKER_BYTES,
+    barrier_ir,
+    pool_ir,
+)
 from lamina.schedule.target import host_target
 
-__all__ = ["BARRIER_BYTES", "barrier_ir", "run", "shutdown", "yield_address"]
+__all__ = ["BARRIER_BYTES", "barrier_ir", "run", "shutdown", "waiting_room"]
 
 _END = -(1 << 62)
+_LEAST_PLACES = 64
 _WORKER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 
 
@@ -40,10 +53,7 @@ class Pool:
         self._memory = zeros_aligned((POOL_HEADER + threads * WORKER_BYTES,), "uint8")
         self._state = self._memory.ctypes.data
         self._words = self._memory.view("int64")
-        self._words[3], self._words[4], self._words[5] = yield_address(), *_lock_functions()
-        self._locks = [_held_lock() for _ in range(threads - 1)]
-        for worker, lock in enumerate(self._locks):
-            self._words[(POOL_HEADER + worker * WORKER_BYTES) // 8 + 2] = lock
+        self._words[3] = waiting_room()
 
     def run(self, function: int, context: int, threads: int) -> bool:
         """Runs the job on the caller and `threads - 1` workers, till all are done; false where the pool is taken."""
@@ -104,14 +114,21 @@ def shutdown() -> None:
             pool.stop()
 
 
+def waiting_room() -> int:
+    """Address of the room in which the threads of a job wait for each other: one for all, as one job runs at a time."""
+    return _room().ctypes.data
+
+
 @functools.cache
-def yield_address() -> int:
-    """Address of the system's function `int ()` that offers the core to other threads."""
-    if os.name == "nt":
-        function = ctypes.WinDLL("kernel32").SwitchToThread  # type: ignore[attr-defined]
-    else:
-        function = ctypes.CDLL(None).sched_yield
-    return _address(function)
+def _room() -> np.ndarray:
+    """The room; threads beyond its places do not sleep."""
+    places = max(_LEAST_PLACES, 2 * (os.cpu_count() or 1))
+    words = zeros_aligned((ROOM_BYTES + places * PLACE_BYTES,), "uint8").view("int64")
+    words[0], words[1] = _lock_functions()
+    words[2] = places
+    words[ROOM_BYTES // 8 + 1 :: PLACE_BYTES // 8] = [_held_lock() for _ in range(places)]
+    words[ROOM_BYTES // 8 + 2 :: PLACE_BYTES // 8] = MOST_PATIENCE
+    return words
 
 
 @functools.lru_cache(maxsize=4096)
@@ -154,9 +171,11 @@ def _held_lock() -> int:
 
 
 def _after_fork() -> None:
-    """The child has none of the threads; the next `run` starts its own. The old state is left alone."""
+    """The child has none of the threads, asleep or not; the next `run` starts its own. The old pool is left alone."""
     global _pool, _making
     _pool, _making = None, threading.Lock()
+    if _room.cache_info().currsize:
+        _room()[ROOM_BYTES // 8 :: PLACE_BYTES // 8] = 0
 
 
 if hasattr(os, "register_at_fork"):

@@ -23,7 +23,8 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     way back. The results and gradients are the same. Without gradient, and where `f` runs at once, nothing changes.
 
     Args:
-        f: a function of tensors, or a layer. What it reads beside its arguments, such as variables, counts as one.
+        f: a function of tensors, or a layer. What it reads beside its arguments, such as variables, counts as one. A
+            layer around it knows the layers in it only if they are its attributes too.
 
     Returns:
         A function that takes and gives what `f` does.

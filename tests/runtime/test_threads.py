@@ -28,11 +28,11 @@ define void @mark(ptr %context, i64 %thread, i64 %threads) {
 
 ; Each thread adds 1 to its own word, waits, and adds its neighbour's word to its sum; over and over. A barrier that
 ; lets a thread pass early makes a sum wrong.
-; Context: 0 barrier, 128 yield, 136 rounds, 192 words (a line each), 1216 sums (a line each).
+; Context: 0 barrier, 128 room, 136 rounds, 192 words (a line each), 1216 sums (a line each).
 define void @rounds(ptr %context, i64 %thread, i64 %threads) {
 entry:
-  %yield.at = getelementptr i8, ptr %context, i64 128
-  %yield = load ptr, ptr %yield.at
+  %room.at = getelementptr i8, ptr %context, i64 128
+  %room = load ptr, ptr %room.at
   %rounds.at = getelementptr i8, ptr %context, i64 136
   %rounds = load i64, ptr %rounds.at
   %mine.offset = mul i64 %thread, 64
@@ -49,12 +49,12 @@ loop:
   %old = load i64, ptr %mine
   %new = add i64 %old, 1
   store i64 %new, ptr %mine
-  call void @lamina_barrier(ptr %context, i64 %threads, ptr %yield)
+  call void @lamina_barrier(ptr %context, i64 %thread, i64 %threads, ptr %room)
   %seen = load i64, ptr %neighbour
   %total = load i64, ptr %sum
   %grown = add i64 %total, %seen
   store i64 %grown, ptr %sum
-  call void @lamina_barrier(ptr %context, i64 %threads, ptr %yield)
+  call void @lamina_barrier(ptr %context, i64 %thread, i64 %threads, ptr %room)
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %rounds
   br i1 %more, label %loop, label %done
@@ -80,7 +80,7 @@ def rounds(count: int, number: int) -> np.ndarray:
     """The sums of a job of `rounds`."""
     context = zeros_aligned((4096,), "uint8")
     words = context.view(np.int64)
-    words[16], words[17] = threads.yield_address(), number
+    words[16], words[17] = threads.waiting_room(), number
     threads.run(library().address("rounds"), context.ctypes.data, count)
     return words[152 : 152 + 8 * count : 8]
 
@@ -196,6 +196,3 @@ def test_the_interpreter_exits_while_workers_spin(end: str, code: int) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (code, "")
 
-
-def test_the_yield_function_can_be_called() -> None:
-    assert native.prototype(ctypes.c_int)(threads.yield_address())() == 0

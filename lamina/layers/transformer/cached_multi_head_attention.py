@@ -85,19 +85,19 @@ class CachedMultiHeadAttention(MultiHeadAttention):
     def _with_cache(
         self, query: Any, value: Any, key: Any, mask: Any, cache: Any, index: Any, training: Any, causal: bool
     ) -> tuple[Any, Any]:
-        cache = self._checked_cache(cache)
+        before = self._checked_cache(cache)
         with without_masks(query, key, value):
             queries = self._query_dense(query)
             new = None if index is None else (self._key_dense(key), self._value_dense(value))
-        before = cache
-        if new is not None:
-            cache = _updated(before, new, index)
+        self._check_room(before, new, index)
+        cache = before if new is None else _updated(before, new, index)
         steps, start = queries.dims[1], 0 if index is None else index
+        one = isinstance(steps, int) and steps == 1
 
         def attended(seen: Any = None) -> Any:
             """Attention to the first steps of the cache, or to all."""
             if new is not None and isinstance(index, int) and index == 0 and seen == steps:
-                keys, values = (ops.cast(x, _dtype(before)) for x in new)
+                keys, values = (ops.cast(x, _parts(before)[0].dtype) for x in new)
             else:
                 keys, values = (_first(x, seen, 1) for x in _by_steps(cache))
             places = steps, keys.dims[1], start
@@ -109,11 +109,10 @@ class CachedMultiHeadAttention(MultiHeadAttention):
             attend = self._attend_one if one else self._attend
             return attend(queries, keys, values, allowed, training)
 
-        one = isinstance(steps, int) and steps == 1
         if causal and isinstance(start, int):
             found = attended(start + steps)
         elif causal and one:
-            found = _as_far_as_used(attended, start, _by_steps(cache)[0].dims[1])
+            found = _as_far_as_used(attended, start, _length(cache))
         else:
             found = attended()
         return self._output_dense(ops.expand_dims(found, 1) if one else found), cache
@@ -152,13 +151,29 @@ class CachedMultiHeadAttention(MultiHeadAttention):
             )
         return whole
 
+    def _check_room(self, cache: Any, new: Any, index: Any) -> None:
+        """Raises ArgumentError if new steps surely do not all lie within the cache."""
+        if new is None or not isinstance(index, int):
+            return
+        steps, length = new[0].dims[1], _length(cache)
+        if index < 0 or (isinstance(steps, int) and isinstance(length, int) and index + steps > length):
+            raise ArgumentError(
+                f"{self._title()}: a cache of {length} steps has no room for {steps} from cache_update_index={index} "
+                "on. Make a longer cache."
+            )
+
 
 def _fits(x: Any, wanted: tuple[int | None, ...]) -> bool:
     return len(x.shape) == len(wanted) and all(w in (None, d) for w, d in zip(wanted, x.shape))
 
 
-def _dtype(cache: Any) -> str:
-    return cache[0].dtype if isinstance(cache, tuple) else cache.dtype
+def _parts(cache: Any) -> tuple[Any, ...]:
+    return cache if isinstance(cache, tuple) else (cache,)
+
+
+def _length(cache: Any) -> Any:
+    """The steps for which there is room."""
+    return _parts(cache)[0].dims[2]
 
 
 def _by_steps(cache: Any) -> Any:
@@ -205,9 +220,9 @@ def _as_far_as_used(attended: Callable[..., Any], index: Any, length: Any) -> An
 
 
 def _first(x: Any, count: Any, axis: int) -> Any:
-    """The first entries along an axis, of which there are so many; all when None."""
+    """The first entries along an axis, of which there are so many; all when None, or where one stands for all."""
     axis %= len(x.dims)
-    if count is None or count == x.dims[axis]:
+    if count is None or x.dims[axis] in (1, count):
         return x
     return ops.slice(x, [0] * len(x.dims), [count if a == axis else d for a, d in enumerate(x.dims)])
 
@@ -216,4 +231,3 @@ def _summed(x: Any, y: Any, axis: int) -> Any:
     """The sum of products, formed and rounded as that of a product of matrices is."""
     wide = "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
     return ops.cast(ops.sum(ops.cast(x, wide) * ops.cast(y, wide), axis=axis), x.dtype)
-

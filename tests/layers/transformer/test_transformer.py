@@ -245,6 +245,8 @@ def test_errors(rng):
         both(x, e, self_attention_cache=np.zeros((1, 2, 3, 2, 4), "float32"), self_attention_cache_update_index=0)
     with pytest.raises(ArgumentError, match="cache is None"):
         alone(x, self_attention_cache_update_index=0)
+    with pytest.raises(ArgumentError, match="a cache of 4 steps has no room for 3 from cache_update_index=2"):
+        alone(x, self_attention_cache=np.zeros((1, 2, 4, 2, 4), "float32"), self_attention_cache_update_index=2)
     with pytest.raises(ShapeError, match=r"must have the shapes \(batch, 2, steps, 4\)"):
         pair = (np.zeros((1, 2, 3, 4), "float32"), np.zeros((1, 2, 4, 4), "float32"))
         alone(x, self_attention_cache=pair, self_attention_cache_update_index=0)
