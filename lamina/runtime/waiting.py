@@ -1,10 +1,10 @@
 """LLVM text of what threads wait with: the barrier of generated programs, and the loop that worker threads stand in.
 
-Who waits spins first, since most waits are short, and then sleeps, since the thread that is waited for may want the core.
+Who waits spins first, as most waits are short, and then sleeps, as the thread that it waits for may want the core.
 
 Layout of the waiting room (bytes): 0 lock-acquire, 8 lock-release (functions of the interpreter's locks), 16 how many
-places there are; then a line of 64 bytes for each thread: 0 asleep, 8 lock, 16 patience. A thread that sleeps has set its mark; who
-takes the mark away releases the lock once.
+places there are; then a line of 64 bytes for each thread: 0 asleep, 8 lock, 16 patience. A thread that sleeps has set
+its mark; who takes the mark away releases the lock once.
 
 Layout of a pool's state (bytes): 0 function, 8 context, 16 threads, 24 waiting room, 48 how many workers have come, 56
 whether the pool is taken; 64 workers still at work; then a line of 64 bytes for each worker: 0 ticket.
@@ -23,8 +23,8 @@ WORKER_BYTES = 64
 ROOM_BYTES = 64
 PLACE_BYTES = 64
 
-# Pauses, of about 20 to 45 ns each, before a thread that waits for the others of its job falls asleep. What it waits for
-# comes within some microseconds, or else from a thread that has no core, perhaps for want of this one. So patience
+# Pauses, of about 20 to 45 ns each, before a thread that waits for the others of its job falls asleep. What it waits
+# for comes within some microseconds, or else from a thread that has no core, perhaps for want of this one. So patience
 # grows with every wait that it was long enough for, and is halved by each that it was not.
 LEAST_PATIENCE = 128
 MOST_PATIENCE = 16384
@@ -33,11 +33,11 @@ _TIRED = 20_000
 
 
 def barrier_ir(target: Target) -> str:
-    """LLVM text that defines `void @lamina_barrier(ptr state, i64 thread, i64 threads, ptr room)`, internal to its module.
+    """LLVM text that defines `void @lamina_barrier(ptr state, i64 thread, i64 threads, ptr room)`.
 
-    All of `threads` threads must call it, each with its own number; none goes on before the last has come. What each
-    wrote before is then seen by all. It may be met any number of times. `state` is `BARRIER_BYTES` zeroed bytes on a
-    64-byte boundary; `room` is the waiting room (`threads.waiting_room()`).
+    It is internal to its module. All of `threads` threads must call it, each with its own number; none goes on before
+    the last has come. What each wrote before is then seen by all. It may be met any number of times. `state` is
+    `BARRIER_BYTES` zeroed bytes on a 64-byte boundary; `room` is the waiting room (`threads.waiting_room()`).
     """
     return f"""{_waiting_ir(target)}
 define internal void @lamina_barrier(ptr %state, i64 %thread, i64 %threads, ptr %room) noinline nounwind {{

@@ -62,8 +62,6 @@ def in_turn(anchors: dict[Node, None], graph: Graph, waits: Waits) -> dict[Node,
 
     A weight whose gradient is found early is then changed early, and the gradient need not be kept until the end.
     """
-    if not waits:
-        return anchors
     depth: dict[Node, int] = {}
     for node in _in_order(graph.roots, waits):
         depth[node] = 1 + max((depth[n] for n in (*node.inputs, *waits.get(node, ()))), default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import signal
@@ -195,4 +194,3 @@ def test_the_interpreter_exits_while_workers_spin(end: str, code: int) -> None:
     command = [sys.executable, "-X", "dev", "-c", EXITING + end]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.returncode, result.stderr) == (code, "")
-
