@@ -214,7 +214,8 @@ def test_gradients_of_large_tables_are_not_spread(
         config.threads = threads
         found = run(machine_code, make(), given)
         (assert_close if make is scaled_by_its_norm else assert_same_bits)(found, expected, make.__name__)
-    assert_agrees(make(), given, (loop_ir,))
+    if batch == 1:  # scalar by scalar, which is slow
+        assert_agrees(make(), given, (loop_ir,))
 
 
 def test_one_kernel_reads_the_gradients_of_a_large_table(monkeypatch: pytest.MonkeyPatch) -> None:
