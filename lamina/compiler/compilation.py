@@ -137,7 +137,7 @@ class Compilation:
         from lamina.runtime.program_key import program_text
 
         text = program_text(self.traced, self._streams, self._steady) if config.cache else None
-        settings = f"plan {self.profiled} {config.winograd}"
+        settings = f"plan {self.profiled} {config.winograd} {config.memory_planner}"
         return text and native.object_key(f"{settings}\n{text}\n{_fingerprint()}", self.target)
 
     def build(self) -> Program:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lamina import initializers, ops
+import numpy as np
+
+from lamina import initializers
 from lamina.base import dtypes
 from lamina.base.config import floatx
 from lamina.base.errors import LaminaError
@@ -74,7 +76,7 @@ class Metric(TellsArguments):
     def reset_state(self) -> None:
         """Sets the state to zeros."""
         for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
+            variable.assign(np.zeros(variable.shape, dtypes.to_numpy(variable.dtype)))
 
     def update_state(self, *args: Any, **kwargs: Any) -> Any:
         """Adds a batch to the state."""

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lamina.base.config import config
 from lamina.base.errors import CompileError
 from lamina.graph import CONSTANT, INPUT, Graph, Node, apply
 from lamina.graph.body import bodies
@@ -215,7 +216,8 @@ class Scheduler:
         barriers.place(items[len(kept) :])
         result.phases = barriers.phases
         result.kept = len(kept)
-        self.aliases.update(share_in_place(result))
+        if config.memory_planner:
+            self.aliases.update(share_in_place(result))
         return result
 
     def _split_kept(self, items: list[Item]) -> tuple[list[Kernel], list[Item]]:

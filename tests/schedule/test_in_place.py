@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lamina import primitives as p
+from lamina.base.config import config
 from lamina.base.dims import Dim
 from lamina.compiler import compile_graph
 from lamina.graph import Graph, Node, input_node
@@ -79,3 +80,9 @@ def test_results(batch, rng):
     scores = x @ w
     powers = np.exp(scores - scores.max(1, keepdims=True, initial=-np.inf))
     np.testing.assert_allclose(result, powers / powers.sum(1, keepdims=True) @ w.T, rtol=2e-5, atol=2e-5)
+
+
+def test_not_without_the_planner():
+    config.memory_planner = False
+    graph, _ = attention()
+    assert not temporaries(graph)
