@@ -73,7 +73,7 @@ def test_an_interrupt_returns_at_once(call, learns, threads):
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n", process.communicate()[1]
-        time.sleep(0.3)
+        time.sleep(0.6)
         sent = time.time()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
