@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.base.dims import symbols_of
 from lamina.graph.node import INPUT, Node
 
 
-def topological(outputs: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
+def topological(
+    outputs: Iterable[Node], known: Iterable[Node] = (), waits: Mapping[Node, Sequence[Node]] | None = None
+) -> list[Node]:
     """Every node that the outputs need, inputs before their users; `known` nodes and what only they need left out.
 
     Iterative: depth is not limited. The order is depth-first from the outputs, so it depends only on the graph,
     not on when nodes were made.
+
+    Args:
+        waits: for nodes, others that come before them though they do not read them.
     """
+    waits = waits or {}
     order: list[Node] = []
     done: set[Node] = set(known)
     for root in outputs:
@@ -28,7 +34,7 @@ def topological(outputs: Iterable[Node], known: Iterable[Node] = ()) -> list[Nod
                 order.append(node)
             else:
                 stack.append((node, True))
-                stack.extend((n, False) for n in reversed(node.inputs) if n not in done)
+                stack.extend((n, False) for n in reversed((*node.inputs, *waits.get(node, ()))) if n not in done)
     return order
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from lamina.graph import Graph, Node, Spec, apply
+from lamina.graph import Graph, Node, Spec, apply, topological
 from lamina.primitives import AFTER
 
 Waits = Mapping[Node, list[Node]]
@@ -63,29 +63,10 @@ def in_turn(anchors: dict[Node, None], graph: Graph, waits: Waits) -> dict[Node,
     A weight whose gradient is found early is then changed early, and the gradient need not be kept until the end.
     """
     depth: dict[Node, int] = {}
-    for node in _in_order(graph.roots, waits):
+    for node in topological(graph.roots, waits=waits):
         depth[node] = 1 + max((depth[n] for n in (*node.inputs, *waits.get(node, ()))), default=0)
-    order = _in_order(sorted(graph.roots, key=depth.__getitem__), waits)
+    order = topological(sorted(graph.roots, key=depth.__getitem__), waits=waits)
     return {node: None for node in order if node in anchors}
-
-
-def _in_order(roots: Iterable[Node], waits: Waits) -> list[Node]:
-    """Every node that the roots need, each after those that it reads or waits for."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            node, ready = stack.pop()
-            if node in done:
-                continue
-            if ready:
-                done.add(node)
-                order.append(node)
-            else:
-                stack.append((node, True))
-                stack.extend((n, False) for n in reversed([*node.inputs, *waits.get(node, ())]) if n not in done)
-    return order
 
 
 def awaited_anchors(anchors: dict[Node, None], waits: Waits) -> dict[Node, list[Node]]:
